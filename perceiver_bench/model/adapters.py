@@ -1,0 +1,291 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Input adapters: from a batch to the inputs [B, M, C] that the encoder attends to."""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from perceiver_bench.config import (
+    FlowInput,
+    FourierPosition,
+    ImageInput,
+    LearnedPosition,
+    ModelConfig,
+    MultimodalInput,
+    TextInput,
+)
+from perceiver_bench.model.attention import linear
+from perceiver_bench.model.position import (
+    fourier_channels,
+    fourier_features,
+    grid_positions,
+    resize_positions,
+)
+
+Batch = Mapping[str, jax.Array]
+
+
+class Adapted(NamedTuple):
+    """What an adapter makes of a batch.
+
+    `inputs` [B, M, C]; `mask` [B, M] or None where all inputs count; `grid`: the index
+    dimensions that M flattens; `embeddings` [V, C] of a text adapter, for tied outputs.
+    """
+
+    inputs: jax.Array
+    mask: jax.Array | None = None
+    grid: tuple[int, ...] = ()
+    embeddings: jax.Array | None = None
+
+
+def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 0.02) -> nnx.Param:
+    """Makes a parameter drawn from a normal distribution cut at two deviations."""
+    return nnx.Param(jax.random.truncated_normal(rngs.params(), -2, 2, shape) * deviation)
+
+
+class TextAdapter(nnx.Module):
+    """`inputs` [B, M] token ids, `input_mask` [B, M] -> embeddings plus positions."""
+
+    def __init__(self, config: TextInput, model: ModelConfig, *, rngs: nnx.Rngs):
+        del model
+        self.embeddings = truncated_normal(rngs, (config.vocab_size, config.channels))
+        self.positions = truncated_normal(rngs, (config.max_length, config.channels))
+        self.channels = config.channels
+
+    def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
+        del key
+        tokens = batch["inputs"]
+        table = self.embeddings[...]
+        inputs = table[tokens] + self.positions[...][: tokens.shape[1]]
+        return Adapted(inputs, batch.get("input_mask"), (tokens.shape[1],), table)
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation over all axes but the last, with the original's moving averages.
+
+    The averages are zero-debiased: `hidden` decays by 0.9 a step and `average` is
+    `hidden / (1 - 0.9 ** counter)`. Evaluation uses the averages.
+    """
+
+    def __init__(self, channels: int):
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        for name in ("mean", "variance"):
+            setattr(self, f"{name}_average", nnx.BatchStat(jnp.zeros(channels)))
+            setattr(self, f"{name}_hidden", nnx.BatchStat(jnp.zeros(channels)))
+            setattr(self, f"{name}_counter", nnx.BatchStat(jnp.zeros((), jnp.int32)))
+
+    def _update(self, name: str, value: jax.Array) -> None:
+        hidden = getattr(self, f"{name}_hidden")
+        counter = getattr(self, f"{name}_counter")
+        counter[...] = counter[...] + 1
+        hidden[...] = hidden[...] * 0.9 + value * 0.1
+        debiased = hidden[...] / (1 - 0.9 ** counter[...].astype(jnp.float32))
+        getattr(self, f"{name}_average")[...] = debiased
+
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        if train:
+            axes = tuple(range(inputs.ndim - 1))
+            mean = inputs.mean(axes)
+            variance = jnp.square(inputs).mean(axes) - jnp.square(mean)
+            self._update("mean", jax.lax.stop_gradient(mean))
+            self._update("variance", jax.lax.stop_gradient(variance))
+        else:
+            mean, variance = self.mean_average[...], self.variance_average[...]
+        return (inputs - mean) * (self.scale[...] * jax.lax.rsqrt(variance + 1e-5)) + self.bias[...]
+
+
+class ConvolutionStem(nnx.Module):
+    """7x7 convolution, batch norm, ReLU, 3x3 max pooling: [B, H, W, 3] -> [B, H/4, W/4, C]."""
+
+    def __init__(self, inputs: int, channels: int, model: ModelConfig, *, rngs: nnx.Rngs):
+        self.convolution = nnx.Conv(
+            *(inputs, channels, (7, 7)),
+            strides=2,
+            use_bias=False,
+            dtype=jnp.dtype(model.dtype),
+            rngs=rngs,
+        )
+        self.norm = BatchNorm(channels)
+
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        features = self.convolution(images).astype(jnp.float32)
+        features = jax.nn.relu(self.norm(features, train=train))
+        return nnx.max_pool(features, (3, 3), strides=(2, 2), padding="SAME")
+
+
+def _concatenate_fourier(features: jax.Array, config: FourierPosition) -> Adapted:
+    """Appends the Fourier features of its grid to [B, *grid, C]: [B, M, C + P]."""
+    batch, *grid, channels = features.shape
+    positions = fourier_features(
+        grid_positions(tuple(grid)), config.num_bands, config.max_resolution
+    )
+    positions = jnp.broadcast_to(positions, (batch, *positions.shape))
+    features = features.reshape(batch, -1, channels)
+    return Adapted(jnp.concatenate([features, positions], axis=-1), grid=tuple(grid))
+
+
+class ImageAdapter(nnx.Module):
+    """`images` [B, H, W, 3], normalised -> pixels or features with positions appended."""
+
+    def __init__(self, config: ImageInput, model: ModelConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        if config.preparation == "convolution":
+            self.stem = ConvolutionStem(3, config.channels, model, rngs=rngs)
+        elif config.preparation == "linear":
+            self.linear = linear(3, config.channels, model, rngs)
+        if isinstance(config.position, LearnedPosition):
+            self.positions = truncated_normal(
+                rngs, (math.prod(config.size), config.position.channels)
+            )
+            self.projection = linear(
+                config.position.channels, config.position.projected_channels, model, rngs
+            )
+            self.channels = config.channels + config.position.projected_channels
+        else:
+            self.channels = config.channels + fourier_channels(config.position.num_bands, 2)
+
+    def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
+        features = batch["images"]
+        if self.config.preparation == "convolution":
+            features = self.stem(features, train=key is not None)
+        elif self.config.preparation == "linear":
+            features = self.linear(features)
+        if isinstance(self.config.position, FourierPosition):
+            return _concatenate_fourier(features, self.config.position)
+        size, height, width, channels = features.shape
+        positions = resize_positions(self.positions[...], self.config.size, (height, width))
+        positions = self.projection(positions)
+        positions = jnp.broadcast_to(positions, (size, *positions.shape))
+        features = features.reshape(size, -1, channels)
+        return Adapted(jnp.concatenate([features, positions], axis=-1), grid=(height, width))
+
+
+def neighbourhoods(frames: jax.Array) -> jax.Array:
+    """Collects each pixel's 3x3 neighbourhood, zeros outside: [..., H, W, C] -> [..., 9 * C].
+
+    Row by row, then column by column, the channels innermost.
+    """
+    height, width = frames.shape[-3:-1]
+    padding = [(0, 0)] * (frames.ndim - 3) + [(1, 1), (1, 1), (0, 0)]
+    padded = jnp.pad(frames, padding)
+    shifted = [padded[..., y : y + height, x : x + width, :] for y in range(3) for x in range(3)]
+    return jnp.concatenate(shifted, axis=-1)
+
+
+class FlowAdapter(nnx.Module):
+    """`images` [B, 2, H, W, 3] in [-1, 1]: both frames side by side in the channels."""
+
+    def __init__(self, config: FlowInput, model: ModelConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        if config.preparation == "patches":
+            self.linear = linear(2 * 9 * 3, config.channels, model, rngs)
+        else:
+            self.stem = ConvolutionStem(2 * 3, config.channels, model, rngs=rngs)
+        self.channels = config.channels + fourier_channels(config.position.num_bands, 2)
+
+    def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
+        frames = batch["images"]
+        if self.config.preparation == "patches":
+            frames = neighbourhoods(frames)
+        pair = jnp.concatenate([frames[:, 0], frames[:, 1]], axis=-1)
+        if self.config.preparation == "patches":
+            features = self.linear(pair)
+        else:
+            features = self.stem(pair, train=key is not None)
+        return _concatenate_fourier(features, self.config.position)
+
+
+def space_to_depth(video: jax.Array, patch: tuple[int, int, int]) -> jax.Array:
+    """Gathers patches into channels: [B, T, H, W, C] -> [B, T/t, H/h, W/w, t * h * w * C]."""
+    batch, time, height, width, channels = video.shape
+    t, h, w = patch
+    video = video.reshape(batch, time // t, t, height // h, h, width // w, w, channels)
+    video = video.transpose(0, 1, 3, 5, 2, 4, 6, 7)
+    return video.reshape(batch, time // t, height // h, width // w, -1)
+
+
+class MultimodalAdapter(nnx.Module):
+    """`images` [B, T, H, W, 3] in [0, 1], `audio` [B, S, 1], `label` [B] in training.
+
+    Each modality is padded to one channel count with a learned vector; the order along M
+    is audio, image, label. Without a `label` in the batch the class is all zero. In
+    evaluation the label is masked: the network has to classify from video and sound.
+    """
+
+    modalities = ("audio", "image", "label")
+
+    def __init__(self, config: MultimodalInput, model: ModelConfig, *, rngs: nnx.Rngs):
+        del model
+        self.config = config
+        video_grid = tuple(
+            size // step for size, step in zip(config.video_size, config.video_patch, strict=True)
+        )
+        self.image_position = FourierPosition(
+            num_bands=config.video_bands, max_resolution=video_grid
+        )
+        self.audio_position = FourierPosition(
+            num_bands=config.audio_bands,
+            max_resolution=(config.audio_samples // config.audio_patch,),
+        )
+        sizes = {
+            "audio": config.audio_patch + fourier_channels(config.audio_bands, 1),
+            "image": 3 * math.prod(config.video_patch) + fourier_channels(config.video_bands, 3),
+            "label": config.num_classes,
+        }
+        self.channels = max(sizes.values()) + config.min_padding
+        for name in self.modalities:
+            padding = truncated_normal(rngs, (1, self.channels - sizes[name]))
+            setattr(self, f"{name}_padding", padding)
+            setattr(self, f"{name}_mask_token", truncated_normal(rngs, (1, self.channels)))
+
+    def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
+        config = self.config
+        video, audio = batch["images"], batch["audio"]
+        patches = space_to_depth(video, config.video_patch)
+        sound = audio.reshape(audio.shape[0], -1, config.audio_patch)
+        if "label" in batch:
+            label = jax.nn.one_hot(batch["label"], config.num_classes)[:, None]
+        else:
+            label = jnp.zeros((video.shape[0], 1, config.num_classes))
+        parts = {
+            "audio": _concatenate_fourier(sound, self.audio_position).inputs,
+            "image": _concatenate_fourier(patches, self.image_position).inputs,
+            "label": label,
+        }
+        padded = {
+            name: pad_channels(part, getattr(self, f"{name}_padding")[...])
+            for name, part in parts.items()
+        }
+        masked = jnp.ones((video.shape[0], 1, 1), bool)
+        if key is not None:
+            masked = jax.random.bernoulli(key, config.label_mask_probability, masked.shape)
+        padded["label"] = jnp.where(masked, self.label_mask_token[...], padded["label"])
+        return Adapted(jnp.concatenate([padded[name] for name in self.modalities], axis=1))
+
+
+def pad_channels(array: jax.Array, padding: jax.Array) -> jax.Array:
+    """Appends the learned vector `padding` [1, P] to each element of [B, M, C]."""
+    padding = jnp.broadcast_to(padding, (*array.shape[:2], padding.shape[-1]))
+    return jnp.concatenate([array, padding], axis=-1)
+
+
+@functools.singledispatch
+def build_adapter(config, model: ModelConfig, *, rngs: nnx.Rngs):
+    """Builds the adapter of an input configuration."""
+    raise TypeError(f"no adapter for {type(config).__name__}")
+
+
+for _config, _adapter in (
+    (TextInput, TextAdapter),
+    (ImageInput, ImageAdapter),
+    (FlowInput, FlowAdapter),
+    (MultimodalInput, MultimodalAdapter),
+):
+    build_adapter.register(_config, _adapter)

@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Records: one JSON file a run, written once and never changed.
+
+A record holds a run's numbers and all that decided them. What is not exactly a record of
+this schema is an error, on the way out and on the way in: a broken file must never be
+taken for a result.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import pathlib
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from perceiver_bench.errors import UserError
+from perceiver_bench.results import schema
+
+SCHEMA_VERSION = 1
+_DERIVED = (
+    *("schema_version", "run_id", "date_utc"),
+    *("config_fingerprint", "dataset_fingerprint"),
+)
+# Far above any record; keeps a hostile file from filling the memory.
+_MAX_BYTES = 16 * 2**20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MetricValue:
+    """One metric of a run, over `n` examples; `standard_error` is None where undefined."""
+
+    value: float
+    standard_error: float | None
+    n: int
+    unit: str
+    direction: Literal["higher", "lower"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """One run.
+
+    Attributes:
+        schema_version: the version of this list of fields.
+        run_id: unique; the name of the file.
+        task: `family/name`; the folder of the file.
+        task_version: the task's version when it ran.
+        split: the evaluated split.
+        protocol: the id of the evaluation protocol.
+        metrics: by name, the main one first.
+        partial: whether only a part of the split was evaluated.
+        partial_reason: why, or None; such a record never enters a table.
+        preset: the preset's name; None for a baseline.
+        overrides: the `--set` values, as given.
+        config: the whole configuration, as `config.to_dict` gives it; {} for a baseline.
+        config_fingerprint: `fingerprint(config)`.
+        dataset: what identifies the evaluated data, as `Source.fingerprint` gives it.
+        dataset_fingerprint: `fingerprint(dataset)`.
+        checkpoint: {path, step, digest, format}, or {"baseline": name}.
+        seed: of the run; None where nothing was drawn.
+        num_params: of the model; None for a baseline.
+        git: {commit, dirty} of this package's checkout, None for an installed package.
+        versions: of Python and the libraries, by name.
+        device: {platform, kind, count}.
+        precision: {dtype, jax_default_matmul_precision}.
+        wall_seconds: of the evaluation.
+        date_utc: when the record was written, ISO 8601.
+        learning_curve: [{step, metric: value, ...}, ...] of the training, or None.
+    """
+
+    schema_version: int
+    run_id: str
+    task: str
+    task_version: int
+    split: str
+    protocol: str
+    metrics: Mapping[str, MetricValue]
+    partial: bool
+    partial_reason: str | None
+    preset: str | None
+    overrides: tuple[str, ...]
+    config: Mapping[str, Any]
+    config_fingerprint: str
+    dataset: Mapping[str, Any]
+    dataset_fingerprint: str
+    checkpoint: Mapping[str, Any]
+    seed: int | None
+    num_params: int | None
+    git: Mapping[str, Any] | None
+    versions: Mapping[str, str]
+    device: Mapping[str, Any]
+    precision: Mapping[str, Any]
+    wall_seconds: float
+    date_utc: str
+    learning_curve: tuple[Mapping[str, float], ...] | None
+
+    @property
+    def baseline(self) -> str | None:
+        """The name of the baseline that this is a run of, if it is one."""
+        return self.checkpoint.get("baseline")
+
+    @property
+    def main_metric(self) -> str:
+        """The name of the first metric."""
+        return next(iter(self.metrics))
+
+
+def fingerprint(value: Any) -> str:
+    """Returns the SHA-256 of `value` as canonical JSON, in hexadecimal."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
+    """Writes one run to `results_dir/records/<task>/<run_id>.json` and returns the path.
+
+    `record` has the fields of `Record` except schema_version, run_id, date_utc and the two
+    fingerprints, which are made here. Absolute paths in it are cut to their last two
+    parts, so that a record can be published.
+
+    Raises:
+        UserError: if a field is missing, unknown, of another type, or not finite, or if
+            the file cannot be written.
+    """
+    if given := sorted(set(_DERIVED) & set(record)):
+        raise ValueError(f"fields {given} are made by write()")
+    now = datetime.datetime.now(datetime.UTC)
+    run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    where = f"record of {record.get('task')!r}"
+    try:
+        # By way of JSON, so that tuples are lists here as they will be when read.
+        plain = _without_private_paths(json.loads(json.dumps(record)))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: {error}; a record holds JSON values only") from error
+    full = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "date_utc": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        **plain,
+    }
+    for name in ("config", "dataset"):
+        try:
+            full[f"{name}_fingerprint"] = fingerprint(full.get(name))
+        except ValueError as error:
+            raise UserError(f"{where}: field {name} holds NaN or infinity; mend it") from error
+    if fault := schema.fault(full):
+        raise UserError(f"{where}: {fault}")
+    path = results_dir / "records" / full["task"] / f"{run_id}.json"
+    text = json.dumps(full, indent=1, allow_nan=False) + "\n"
+    write_atomically(path, text.encode(), overwrite=False)
+    return path
+
+
+def read_all(results_dir: pathlib.Path) -> list[Record]:
+    """Reads every record under `results_dir/records`, oldest first.
+
+    Raises:
+        UserError: naming the first file that is not a whole record of this schema.
+    """
+    folder = results_dir / "records"
+    records = [_read(path, folder) for path in sorted(folder.rglob("*.json"))]
+    return sorted(records, key=lambda record: (record.date_utc, record.run_id))
+
+
+def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
+    """Reads one file that should stand at `folder/<task>/<run_id>.json`."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON number")
+
+    mend = "delete the file or restore it from version control"
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"larger than {_MAX_BYTES} bytes")
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a record ({error}); {mend}") from error
+    if fault := schema.fault(value):
+        raise UserError(f"{path}: {fault}; {mend}")
+    # A copied or renamed file would count a run twice.
+    if path.relative_to(folder).as_posix() != f"{value['task']}/{value['run_id']}.json":
+        raise UserError(f"{path}: holds run {value['run_id']} of {value['task']}; {mend}")
+    for name in ("config", "dataset"):
+        if value[f"{name}_fingerprint"] != fingerprint(value[name]):
+            raise UserError(f"{path}: field {name} was changed after writing; {mend}")
+    metrics = {name: MetricValue(**fields) for name, fields in value["metrics"].items()}
+    curve = value["learning_curve"]
+    return Record(
+        **{
+            **value,
+            "metrics": metrics,
+            "overrides": tuple(value["overrides"]),
+            "learning_curve": None if curve is None else tuple(curve),
+        }
+    )
+
+
+def _without_private_paths(value: Any) -> Any:
+    """Cuts absolute paths in `value` to two parts; also after `=`, as in an override."""
+    if isinstance(value, dict):
+        return {name: _without_private_paths(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_private_paths(item) for item in value]
+    if isinstance(value, str):
+        match = re.fullmatch(r"([\w.]+=)?(.+)", value, re.DOTALL)
+        if match and pathlib.PurePath(match[2]).is_absolute():
+            parts = pathlib.PurePath(match[2]).parts[1:]
+            return (match[1] or "") + "/".join(parts[-2:])
+    return value
+
+
+def write_atomically(path: pathlib.Path, content: bytes, *, overwrite: bool = True) -> None:
+    """Writes a file so that a reader sees all of it or none, and it survives a crash.
+
+    Raises:
+        UserError: naming the path, if it cannot be written, or exists and `overwrite` is
+            False.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if not overwrite and path.exists():
+                raise FileExistsError("the file exists")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error}); give a folder that can with --results_dir"
+        ) from error

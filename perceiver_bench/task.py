@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""A task: one benchmark as a value.
+
+A task names its data, its preparation, its presets (each a whole `RunConfig`), its loss,
+its metrics, its baselines and the published rows that it is compared with. The core runs
+tasks; it never knows one by name.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from perceiver_bench.config import DataConfig, RunConfig
+
+Example = dict[str, Any]
+"""One raw example as its benchmark's files have it, always with an integer `label`."""
+Arrays = Mapping[str, np.ndarray]
+"""One prepared example, or a batch of them: arrays of fixed shape by name."""
+
+
+class Source(Protocol):
+    """Examples by index; the order is the files'."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Example: ...
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """What identifies the data: file names, sizes, digests, and counted oddities."""
+        ...
+
+
+class Assets(Protocol):
+    """Small files that belong to a model, such as a tokenizer: bytes by name."""
+
+    def __getitem__(self, name: str, /) -> bytes: ...
+    def __contains__(self, name: str, /) -> bool: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number over a data set, from rows computed for each example.
+
+    `rows(prediction, batch)` runs on the device and returns arrays [B] by name;
+    `pooling(rows)` runs on the host in float64 over all examples of the data set, without
+    the padded ones, and gives the number. `direction` says whether higher is better;
+    `optimum` is what perfect predictions score.
+    """
+
+    rows: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+    pooling: "Pooling"
+    unit: str
+    direction: Literal["higher", "lower"]
+    optimum: float
+
+
+class Pooling(Protocol):
+    """How the rows of all examples become one number; its name says what it does."""
+
+    name: str
+
+    def value(self, rows: Arrays) -> float: ...
+    def standard_error(self, rows: Arrays) -> float: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """One benchmark.
+
+    Attributes:
+        name: `family/name`, lower case.
+        version: raised whenever a number of this task could change.
+        summary: one line for `--mode=list`.
+        protocol: the id of the evaluation protocol, explained in the family's README.
+        layout: the files expected under `--data_dir`, for messages.
+        splits: the names of the training and the evaluation split.
+        presets: whole configurations by name; the first is the default.
+        source: `(data_dir, split) -> Source`; raises UserError for what is missing.
+        prepare_assets: `(data config, training source) -> assets`: what training makes
+            once from its data, such as a tokenizer; empty for tasks that need none.
+        preprocess: `(data config, assets) -> (example -> arrays)`, in NumPy; the arrays
+            hold `label` and what the model's adapter reads.
+        loss: `(prediction, batch, label_smoothing) -> [B]` loss of each example.
+        metrics: by name; the first is the main one, which picks the best checkpoint.
+        baselines: `(training source, evaluation source) -> prediction rows` by name, run
+            through the same metrics.
+        write_demo: writes a small data set in the benchmark's own format to a folder.
+        paper_rows: benchmark names in results/reported.csv to compare with.
+        fresh_parts: top-level parts of the model that `--init` does not take over.
+        evaluation_group: examples computed at once in evaluation. A constant of the task,
+            so that the last bit of a metric does not depend on the batch size.
+    """
+
+    name: str
+    version: int
+    summary: str
+    protocol: str
+    layout: str
+    splits: tuple[str, str]
+    presets: Mapping[str, RunConfig]
+    source: Callable[[pathlib.Path, str], Source]
+    prepare_assets: Callable[[DataConfig, Source], Mapping[str, bytes]]
+    preprocess: Callable[[DataConfig, Mapping[str, bytes]], Callable[[Example], Arrays]]
+    loss: Callable[[Mapping[str, Any], Mapping[str, Any], float], Any]
+    metrics: Mapping[str, Metric]
+    baselines: Mapping[str, Callable[[Source, Source], Mapping[str, np.ndarray]]]
+    write_demo: Callable[[pathlib.Path, int], None]
+    paper_rows: Sequence[str]
+    fresh_parts: tuple[str, ...] = ("query", "head")
+    evaluation_group: int = 8
+
+    @property
+    def default_preset(self) -> str:
+        """The preset that runs when none is named."""
+        return next(iter(self.presets))
+
+    @property
+    def main_metric(self) -> str:
+        """The metric that picks the best checkpoint."""
+        return next(iter(self.metrics))
