@@ -211,6 +211,15 @@ def space_to_depth(video: jax.Array, patch: tuple[int, int, int]) -> jax.Array:
     return video.reshape(batch, time // t, height // h, width // w, -1)
 
 
+def video_resolution(config: MultimodalInput) -> tuple[int, ...]:
+    """Returns the resolution that video bands reach: that of the patches, T x H/4 x W/4.
+
+    The audio's reach that of the samples, not of the patches; so do the released weights.
+    """
+    sizes = zip(config.video_size, config.video_patch, strict=True)
+    return tuple(size // step for size, step in sizes)
+
+
 class MultimodalAdapter(nnx.Module):
     """`images` [B, T, H, W, 3] in [0, 1], `audio` [B, S, 1], `label` [B] in training.
 
@@ -224,15 +233,11 @@ class MultimodalAdapter(nnx.Module):
     def __init__(self, config: MultimodalInput, model: ModelConfig, *, rngs: nnx.Rngs):
         del model
         self.config = config
-        video_grid = tuple(
-            size // step for size, step in zip(config.video_size, config.video_patch, strict=True)
-        )
         self.image_position = FourierPosition(
-            num_bands=config.video_bands, max_resolution=video_grid
+            num_bands=config.video_bands, max_resolution=video_resolution(config)
         )
         self.audio_position = FourierPosition(
-            num_bands=config.audio_bands,
-            max_resolution=(config.audio_samples // config.audio_patch,),
+            num_bands=config.audio_bands, max_resolution=(config.audio_samples,)
         )
         sizes = {
             "audio": config.audio_patch + fourier_channels(config.audio_bands, 1),

@@ -17,7 +17,13 @@ from perceiver_bench.config import (
     MultimodalQuery,
     PositionQuery,
 )
-from perceiver_bench.model.adapters import Adapted, Batch, pad_channels, truncated_normal
+from perceiver_bench.model.adapters import (
+    Adapted,
+    Batch,
+    pad_channels,
+    truncated_normal,
+    video_resolution,
+)
 from perceiver_bench.model.position import fourier_channels, fourier_features, point_positions
 
 
@@ -99,12 +105,12 @@ class MultimodalQueries(nnx.Module):
             "audio": fourier_features(
                 point_positions(batch["audio_points"], self.audio_grid),
                 inputs.audio_bands,
-                self.audio_grid,
+                (inputs.audio_samples,),
             ),
             "image": fourier_features(
                 point_positions(batch["image_points"], inputs.video_size),
                 inputs.video_bands,
-                inputs.video_size,
+                video_resolution(inputs),
             ),
             "label": self.label_query[...],
         }

@@ -9,8 +9,6 @@ import platform
 import subprocess
 from typing import Any
 
-import jax
-
 import perceiver_bench
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -21,6 +19,8 @@ _GIT_SECONDS = 10
 
 def environment() -> dict[str, Any]:
     """Returns the fields `git`, `versions` and `device` of a record."""
+    import jax  # here, so that records are read and tables made without starting it
+
     devices = jax.devices()
     return {
         "git": _git(pathlib.Path(perceiver_bench.__file__).parent.parent),

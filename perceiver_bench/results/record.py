@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.results import schema
+from perceiver_bench.results.environment import environment as environment
 
 SCHEMA_VERSION = 1
 _DERIVED = (
@@ -178,16 +179,14 @@ def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        fault = schema.fault(value) or _changed(value)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a record ({error}); {mend}") from error
-    if fault := schema.fault(value):
+    if fault:
         raise UserError(f"{path}: {fault}; {mend}")
     # A copied or renamed file would count a run twice.
     if path.relative_to(folder).as_posix() != f"{value['task']}/{value['run_id']}.json":
         raise UserError(f"{path}: holds run {value['run_id']} of {value['task']}; {mend}")
-    for name in ("config", "dataset"):
-        if value[f"{name}_fingerprint"] != fingerprint(value[name]):
-            raise UserError(f"{path}: field {name} was changed after writing; {mend}")
     metrics = {name: MetricValue(**fields) for name, fields in value["metrics"].items()}
     curve = value["learning_curve"]
     return Record(
@@ -198,6 +197,14 @@ def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
             "learning_curve": None if curve is None else tuple(curve),
         }
     )
+
+
+def _changed(value: Mapping[str, Any]) -> str | None:
+    """Returns which field no longer has the fingerprint it was written with, or None."""
+    for name in ("config", "dataset"):
+        if value[f"{name}_fingerprint"] != fingerprint(value[name]):
+            return f"field {name} was changed after it was written"
+    return None
 
 
 def _without_private_paths(value: Any) -> Any:

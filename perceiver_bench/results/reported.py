@@ -66,9 +66,7 @@ def _published() -> tuple[ReportedRow, ...]:
     package = pathlib.Path(perceiver_bench.__file__).parent
     # A wheel holds the file inside the package, a checkout beside it.
     installed = package / "published" / "reported.csv"
-    return read(
-        installed if installed.exists() else package.parent / "results" / "reported.csv"
-    )
+    return read(installed if installed.exists() else package.parent / "results" / "reported.csv")
 
 
 def read(path: pathlib.Path) -> tuple[ReportedRow, ...]:

@@ -12,10 +12,12 @@ _TASK = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)+")
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_METRIC_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+    # One line that every terminal and table can show.
+    return isinstance(value, str) and bool(value) and value.isprintable()
 
 
 def _integer(value: Any) -> bool:
@@ -68,12 +70,12 @@ _RECORD: _Fields = {
     "run_id": (_like(_RUN_ID), "a UTC time and eight hexadecimal digits"),
     "task": (_like(_TASK), "family/name in lower case"),
     "task_version": (_count, "a whole number"),
-    "split": (_text, "text"),
-    "protocol": (_text, "text"),
+    "split": (_text, "a line of text"),
+    "protocol": (_text, "a line of text"),
     "metrics": (lambda value: _mapping(value) and bool(value), "at least one metric by name"),
     "partial": (lambda value: isinstance(value, bool), "true or false"),
-    "partial_reason": (_optional(_text), "text or null"),
-    "preset": (_optional(_text), "text or null"),
+    "partial_reason": (_optional(_text), "a line of text or null"),
+    "preset": (_optional(_text), "a line of text or null"),
     "overrides": (_list_of(_text), "a list of path=value"),
     "config": (_mapping, "a mapping"),
     "config_fingerprint": (_like(_DIGEST), "a SHA-256"),
@@ -98,33 +100,33 @@ _METRIC: _Fields = {
     "value": (_number, "a finite number"),
     "standard_error": (_optional(_duration), "a finite number, not negative, or null"),
     "n": (lambda value: _count(value) and value > 0, "a number of examples above 0"),
-    "unit": (_text, "text"),
+    "unit": (_text, "a line of text"),
     "direction": (lambda value: value in ("higher", "lower"), "higher or lower"),
 }
 
 _CHECKPOINT: _Fields = {
-    "path": (_text, "text"),
+    "path": (_text, "a line of text"),
     "step": (_optional(_count), "a whole number or null"),
-    "digest": (_text, "text"),
-    "format": (_text, "text"),
+    "digest": (_text, "a line of text"),
+    "format": (_text, "a line of text"),
 }
 
-_BASELINE: _Fields = {"baseline": (_text, "text")}
+_BASELINE: _Fields = {"baseline": (_text, "a line of text")}
 
 _GIT: _Fields = {
-    "commit": (_text, "text"),
+    "commit": (_text, "a line of text"),
     "dirty": (lambda value: isinstance(value, bool), "true or false"),
 }
 
 _DEVICE: _Fields = {
-    "platform": (_text, "text"),
-    "kind": (_text, "text"),
+    "platform": (_text, "a line of text"),
+    "kind": (_text, "a line of text"),
     "count": (_count, "a whole number"),
 }
 
 _PRECISION: _Fields = {
-    "dtype": (_text, "text"),
-    "jax_default_matmul_precision": (_optional(_text), "text or null"),
+    "dtype": (_text, "a line of text"),
+    "jax_default_matmul_precision": (_optional(_text), "a line of text or null"),
 }
 
 
@@ -135,6 +137,8 @@ def fault(record: Any) -> str | None:
     if found := _fault(record, _RECORD, ""):
         return found
     for name, value in record["metrics"].items():
+        if not _METRIC_NAME.fullmatch(name):
+            return f"field metrics: {name!r:.60} is no metric's name"
         if found := _fault(value, _METRIC, f"metrics.{name}."):
             return found
     checkpoint = record["checkpoint"]
@@ -145,7 +149,7 @@ def fault(record: Any) -> str | None:
         return found
     for name, value in record["versions"].items():
         if not _text(value):
-            return f"field versions.{name} must be text, is {value!r:.60}"
+            return f"field versions: {name!r:.60} must be a line of text, is {value!r:.60}"
     if record["partial"] != (record["partial_reason"] is not None):
         return "field partial_reason must be given if and only if partial is true"
     if "baseline" not in checkpoint and record["preset"] is None:
@@ -164,7 +168,7 @@ def _fault(value: Any, fields: _Fields, prefix: str) -> str | None:
             return f"field {prefix}{name} is missing"
     for name, item in value.items():
         if name not in fields:
-            return f"field {prefix}{name} is unknown"
+            return f"field {prefix}{name!r:.60} is unknown"
         holds, meaning = fields[name]
         if not holds(item):
             return f"field {prefix}{name} must be {meaning}, is {item!r:.60}"

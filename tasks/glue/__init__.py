@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """GLUE: sentences in, one judgement out (paper, section 4.1 and appendix F)."""
 
-from perceiver_bench.tasks.glue import sst2
+from . import sst2
 
 __all__ = ["sst2"]

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small made-up SST-2 in the true format, whose labels single words do not give away.
 
-Three kinds of sentences, in equal parts: `the plot is truly moving .` has the polarity of
-its adjective; `the plot is hardly moving .` has the opposite one; in `the plot is moving
-but the cast is dull .` the last clause decides. A clause may be negated in any of them.
+Of five sentences three are plain, `the plot is truly moving .`, and have the polarity of
+their adjective; one is negated, `this plot is hardly moving .`, and has the opposite one;
+one holds a contrast, `its plot is far from dull but the cast is so weak .`, where the last
+clause decides. A bag of words gets about 70 % of them.
 """
 
 import pathlib
@@ -15,7 +16,8 @@ from perceiver_bench import api
 _NUM_TRAIN = 2000
 _NUM_DEV = 400
 
-# 12 * 6 * 10 different clauses of a kind and a label, where about 400 are drawn.
+# These make 2160 different plain sentences of a label, of which about 720 are drawn.
+_DETERMINERS = ("the", "this", "its")
 _NOUNS = ("film", "movie", "plot", "story", "cast", "score")
 _NOUNS += ("acting", "script", "humor", "ending", "dialogue", "pace")
 _ADJECTIVES = (
@@ -38,7 +40,7 @@ def write_demo(folder: pathlib.Path, seed: int) -> None:
         rng.shuffle(labels)
         lines = ["sentence\tlabel"]
         for index, label in enumerate(labels):
-            kind = index % 3
+            kind = ("plain", "plain", "plain", "negated", "contrast")[index % 5]
             while (sentence := _sentence(rng, kind, label)) in seen:
                 pass
             seen.add(sentence)
@@ -47,18 +49,17 @@ def write_demo(folder: pathlib.Path, seed: int) -> None:
         api.write_atomically(folder / "SST-2" / f"{split}.tsv", text.encode())
 
 
-def _sentence(rng: random.Random, kind: int, label: int) -> str:
-    """Returns a plain (kind 0), negated (1) or contrasting (2) sentence of that label."""
-    if kind < 2:
-        return f"{_clause(rng, label, negated=kind == 1)} ."
+def _sentence(rng: random.Random, kind: str, label: int) -> str:
+    """Returns a sentence of that kind and label."""
+    if kind != "contrast":
+        return f"{_clause(rng, label, negated=kind == 'negated')} ."
     first = _clause(rng, 1 - label, negated=rng.random() < 0.3)
     last = _clause(rng, label, negated=rng.random() < 0.3)
     return f"{first} but {last} ."
 
 
 def _clause(rng: random.Random, polarity: int, *, negated: bool) -> str:
-    """Returns a clause of that polarity."""
-    noun = rng.choice(_NOUNS)
-    if negated:
-        return f"the {noun} is {rng.choice(_NEGATIONS)} {rng.choice(_ADJECTIVES[1 - polarity])}"
-    return f"the {noun} is {rng.choice(_ADVERBS)} {rng.choice(_ADJECTIVES[polarity])}"
+    """Returns a clause of that polarity; a negated one has the other's adjective."""
+    adjective = rng.choice(_ADJECTIVES[1 - polarity if negated else polarity])
+    modifier = rng.choice(_NEGATIONS if negated else _ADVERBS)
+    return f"{rng.choice(_DETERMINERS)} {rng.choice(_NOUNS)} is {modifier} {adjective}"

@@ -3,7 +3,7 @@
 """SST-2: is a sentence, or a phrase of one, from a film review positive?"""
 
 from perceiver_bench import api
-from perceiver_bench.tasks.glue import baselines, common, demo
+from . import baselines, common, demo
 
 _NUM_CLASSES = 2
 _NUM_TRAIN = 67_349

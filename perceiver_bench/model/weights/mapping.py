@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Carries parameters between our names and another implementation's, exactly both ways.
+
+A source has one table: for every leaf of our network (and every layer of a stacked leaf)
+the key it has there and how the array is laid out. Reading checks that every leaf is
+filled, every key is used or ignored for a stated reason, and every shape agrees.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from perceiver_bench.config import ModelConfig
+from perceiver_bench.errors import UserError
+from perceiver_bench.model.perceiver import PerceiverIO
+
+Layout = Literal["same", "transposed", "convolution", "channels", "row", "kernel_1x1"]
+Tree = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """Where one of our leaves, or one layer of it, stands in the source.
+
+    `path`: dotted path of our leaf; `layer`: index along its leading axis, or None;
+    `key`: the name there; `layout`: how the array is stored there.
+    """
+
+    path: str
+    layer: int | None
+    key: str
+    layout: Layout = "same"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A network's configuration with its parameters and batch-norm state, NumPy arrays.
+
+    `extras` are small files that belong to the model, such as its tokenizer.
+    """
+
+    config: ModelConfig
+    params: Tree
+    state: Tree
+    extras: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+
+
+def expected_shapes(config: ModelConfig) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns shape and type of every parameter and state leaf, by dotted path."""
+    model = nnx.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0)))
+    _, state = nnx.split(model)
+    return flatten(nnx.to_pure_dict(state))
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the leaves of nested dicts by dotted path, in sorted order."""
+    leaves: dict[str, Any] = {}
+    for name in sorted(tree):
+        path = f"{prefix}{name}"
+        if isinstance(tree[name], Mapping):
+            leaves.update(flatten(tree[name], f"{path}."))
+        else:
+            leaves[path] = tree[name]
+    return leaves
+
+
+def unflatten(leaves: Mapping[str, Any]) -> Tree:
+    """Returns nested dicts from leaves by dotted path."""
+    tree: Tree = {}
+    for path, leaf in leaves.items():
+        *parents, name = path.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = leaf
+    return tree
+
+
+def is_state(path: str) -> bool:
+    """Says whether a leaf is batch-norm state and not a parameter."""
+    return path.endswith(("_average", "_hidden", "_counter"))
+
+
+def split_state(leaves: Mapping[str, Any]) -> tuple[Tree, Tree]:
+    """Separates leaves by path into nested parameters and nested batch-norm state."""
+    params = {path: leaf for path, leaf in leaves.items() if not is_state(path)}
+    state = {path: leaf for path, leaf in leaves.items() if is_state(path)}
+    return unflatten(params), unflatten(state)
+
+
+def _from_source(array: np.ndarray, layout: Layout) -> np.ndarray:
+    match layout:
+        case "transposed":
+            return array.T
+        case "convolution":  # [out, in, height, width] -> [height, width, in, out]
+            return array.transpose(2, 3, 1, 0)
+        case "kernel_1x1":  # [out, in, 1, 1] or [1, 1, in, out] -> [in, out]
+            return array[0, 0] if array.shape[:2] == (1, 1) else array[:, :, 0, 0].T
+        case "channels":  # [1, 1, 1, C] -> [C]
+            return array.reshape(-1)
+        case "row":  # [1, 1, C] -> [1, C]
+            return array.reshape(array.shape[-2:])
+    return array
+
+
+def to_source(array: np.ndarray, layout: Layout, *, torch: bool) -> np.ndarray:
+    """Lays one of our arrays out as the source has it."""
+    match layout:
+        case "transposed":
+            return array.T
+        case "convolution":
+            return array.transpose(3, 2, 0, 1)
+        case "kernel_1x1":
+            return array.T[:, :, None, None] if torch else array[None, None]
+        case "channels":
+            return array.reshape(1, 1, 1, -1)
+        case "row":
+            return array[None]
+    return array
+
+
+def _list(keys: Iterable[str], limit: int = 8) -> str:
+    keys = sorted(keys)
+    rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(keys[:limit]) + rest
+
+
+def read(
+    source: Mapping[str, np.ndarray],
+    entries: Iterable[Entry],
+    config: ModelConfig,
+    *,
+    where: str,
+    ignored: Mapping[str, str],
+) -> tuple[Tree, Tree]:
+    """Builds our parameters and state from a source's arrays by key.
+
+    Args:
+        source: Arrays by the source's keys.
+        entries: The source's table for `config`.
+        config: The network to fill.
+        where: The file or folder, for messages.
+        ignored: Keys that may be present and are not used, with the reason.
+
+    Raises:
+        UserError: with the keys that are missing, left over or of another shape.
+    """
+    entries = list(entries)
+    expected = expected_shapes(config)
+    missing = {entry.key for entry in entries} - source.keys()
+    unknown = source.keys() - {entry.key for entry in entries} - ignored.keys()
+    if missing or unknown:
+        parts = [f"lacks {_list(missing)}"] if missing else []
+        parts += [f"has unknown {_list(unknown)}"] if unknown else []
+        raise UserError(f"{where} holds another model: it {' and '.join(parts)}")
+    wrong = []
+    leaves: dict[str, Any] = {}
+    for entry in entries:
+        array = _from_source(np.asarray(source[entry.key]), entry.layout)
+        due = expected[entry.path]
+        shape = due.shape if entry.layer is None else due.shape[1:]
+        if array.shape != shape:
+            wrong.append(f"{entry.key} {list(array.shape)} instead of {list(shape)}")
+            continue
+        array = np.ascontiguousarray(array, dtype=due.dtype)
+        if entry.layer is None:
+            leaves[entry.path] = array
+        else:
+            leaves.setdefault(entry.path, {})[entry.layer] = array
+    if wrong:
+        raise UserError(f"{where} holds another model, shapes differ: {'; '.join(wrong[:4])}")
+    for path, leaf in leaves.items():
+        if isinstance(leaf, dict):
+            leaves[path] = np.stack([leaf[layer] for layer in range(len(leaf))])
+    assert leaves.keys() == expected.keys(), sorted(leaves.keys() ^ expected.keys())
+    return split_state(leaves)
+
+
+def write(weights: Weights, entries: Iterable[Entry], *, torch: bool) -> dict[str, np.ndarray]:
+    """Returns our arrays under the source's keys and in its layout."""
+    leaves = flatten(weights.params) | flatten(weights.state)
+    arrays = {}
+    for entry in entries:
+        array = np.asarray(leaves[entry.path])
+        array = array if entry.layer is None else array[entry.layer]
+        arrays[entry.key] = np.ascontiguousarray(to_source(array, entry.layout, torch=torch))
+    return arrays
+
+
+def to_model(weights: Weights) -> PerceiverIO:
+    """Builds the network and fills it."""
+    structure, state = nnx.split(
+        nnx.eval_shape(lambda: PerceiverIO(weights.config, rngs=nnx.Rngs(0)))
+    )
+    leaves = flatten(weights.params) | flatten(weights.state)
+    arrays = jax.tree.map(jax.numpy.asarray, unflatten(leaves))
+    nnx.replace_by_pure_dict(state, arrays)
+    return nnx.merge(structure, state)

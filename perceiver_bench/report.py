@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""`--mode=report`: tables and pictures from records."""
+
+import pathlib
+
+from perceiver_bench import registry
+from perceiver_bench.errors import UserError
+from perceiver_bench.results import curves, record, reported, tables
+
+
+def report(results_dir: pathlib.Path, check: bool) -> int:
+    """Writes TABLES.md, tables.csv and curves/ in `results_dir`, from its records.
+
+    A README.md beside `results_dir` that holds `<!-- begin TASK -->` and `<!-- end TASK -->`
+    gets the task's table between them.
+
+    With `check` nothing is written: it prints which file is out of date. Pictures are only
+    checked for being there, since their bytes depend on the version of matplotlib.
+
+    Returns:
+        The exit code: 1 if `check` found a file out of date, else 0.
+
+    Raises:
+        UserError: if a record is broken, or a file cannot be read or written.
+    """
+    if not results_dir.is_dir():
+        raise UserError(f"--results_dir={results_dir}: no such folder; name the one with records/")
+    records = record.read_all(results_dir)
+    pictures = _pictures(records)
+    addresses = {task: f"curves/{task.replace('/', '_')}.png" for task in sorted(pictures)}
+    texts = {
+        results_dir / "TABLES.md": tables.tables(records, paper_rows, addresses),
+        results_dir / "tables.csv": tables.tables_csv(records, paper_rows),
+    }
+    readme = results_dir.resolve().parent / "README.md"
+    old = _read(readme)
+    new = old and _with_tables(old, records)
+    if new and new != old:
+        texts[readme] = new
+    if check:
+        stale = [path for path, text in texts.items() if _read(path) != text]
+        stale += [
+            results_dir / address
+            for address in addresses.values()
+            if not (results_dir / address).exists()
+        ]
+        for path in stale:
+            print(f"{path}: out of date; run --mode=report --results_dir={results_dir}")
+        return 1 if stale else 0
+    for path, text in texts.items():
+        record.write_atomically(path, text.encode())
+    for task, members in pictures.items():
+        curves.plot_learning_curves(members, results_dir / addresses[task], paper_rows(task))
+    return 0
+
+
+def paper_rows(task_name: str) -> tuple[reported.ReportedRow, ...]:
+    """Returns the published rows that a task is compared with.
+
+    Those of the task of that name; for a record of a task that is not installed here, the
+    rows of the benchmark of the same name.
+    """
+    known = task_name in registry.names()
+    benchmarks = registry.get(task_name).paper_rows if known else (task_name,)
+    return tuple(row for benchmark in benchmarks for row in reported.rows(benchmark))
+
+
+def _pictures(records: list[record.Record]) -> dict[str, list[record.Record]]:
+    """Returns what is drawn of each task: its newest group, if that has a learning curve."""
+    pictures = {}
+    for task in sorted({found.task for found in records}):
+        group = tables.groups(found for found in records if found.task == task)[0]
+        if any(run.learning_curve for run in group.runs):
+            pictures[task] = [*group.runs, *group.baselines]
+    return pictures
+
+
+def _with_tables(text: str, records: list[record.Record]) -> str:
+    """Returns a README with the tables of the tasks that it has markers for."""
+    for task in sorted({found.task for found in records}):
+        if f"<!-- begin {task} -->" in text:
+            table = tables.task_table(task, records, paper_rows(task))
+            text = tables.replace_between(text, task, table)
+    return text
+
+
+def _read(path: pathlib.Path) -> str | None:
+    """Returns the text of a file with its own line ends, or None if there is none."""
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); restore it") from error
