@@ -280,7 +280,6 @@ class TrainConfig:
     log_every: int = 20
     evaluate_every: int = 200
     checkpoint_every: int = 200
-    evaluation_batch_size: int = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

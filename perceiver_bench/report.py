@@ -60,10 +60,21 @@ def paper_rows(task_name: str) -> tuple[reported.ReportedRow, ...]:
 
     Those of the task of that name; for a record of a task that is not installed here, the
     rows of the benchmark of the same name.
+
+    Raises:
+        UserError: if the task names a benchmark that reported.csv does not have.
     """
-    known = task_name in registry.names()
-    benchmarks = registry.get(task_name).paper_rows if known else (task_name,)
-    return tuple(row for benchmark in benchmarks for row in reported.rows(benchmark))
+    if task_name not in registry.names():
+        return reported.rows(task_name)
+    found = []
+    for benchmark in registry.get(task_name).paper_rows:
+        if not (rows := reported.rows(benchmark)):
+            raise UserError(
+                f"task {task_name}: paper_rows names {benchmark!r}, which reported.csv does not"
+                " have; correct the name or add the rows"
+            )
+        found += rows
+    return tuple(found)
 
 
 def _pictures(records: list[record.Record]) -> dict[str, list[record.Record]]:

@@ -79,6 +79,7 @@ class Task:
         layout: the files expected under `--data_dir`, for messages.
         splits: the names of the training and the evaluation split.
         presets: whole configurations by name; the first is the default.
+        demo_presets: the presets that the demo suite trains.
         source: `(data_dir, split) -> Source`; raises UserError for what is missing.
         prepare_assets: `(data config, training source) -> assets`: what training makes
             once from its data, such as a tokenizer; empty for tasks that need none.
@@ -102,6 +103,7 @@ class Task:
     layout: str
     splits: tuple[str, str]
     presets: Mapping[str, RunConfig]
+    demo_presets: tuple[str, ...]
     source: Callable[[pathlib.Path, str], Source]
     prepare_assets: Callable[[DataConfig, Source], Mapping[str, bytes]]
     preprocess: Callable[[DataConfig, Mapping[str, bytes]], Callable[[Example], Arrays]]

@@ -112,9 +112,17 @@ def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
         UserError: if there is no text, or more characters than `vocab_size` has room for.
     """
     model = io.BytesIO()
+    has_text = False
+
+    def watched() -> Iterator[str]:
+        nonlocal has_text
+        for sentence in sentences:
+            has_text = has_text or bool(sentence.strip())
+            yield sentence
+
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences),
+            sentence_iterator=watched(),
             model_writer=model,
             model_type="unigram",
             vocab_size=vocab_size,
@@ -128,10 +136,10 @@ def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
             num_threads=1,  # sums are taken thread by thread, so the count changes the model
             minloglevel=2,
         )
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        if "sentences_.empty()" in reason:
+    except (RuntimeError, ValueError) as error:
+        if not has_text:
             raise UserError("no text to train a SentencePiece model from") from None
+        reason = str(error).splitlines()[0]
         raise UserError(
             f"data.vocab_size={vocab_size}: SentencePiece cannot train: {reason}"
         ) from None

@@ -146,9 +146,7 @@ class PerceiverIO(nnx.Module):
         """Decodes every audio patch and pixel, block after block from the same latents."""
         num_audio, num_image = self.query.num_points()
         num_blocks = min(128, num_audio)
-        audio, image = (
-            _blocks_of_points(num, num_blocks) for num in (num_audio, num_image)
-        )
+        audio, image = (_blocks_of_points(num, num_blocks) for num in (num_audio, num_image))
 
         def block(points):
             queries = self.query({"audio_points": points[0], "image_points": points[1]}, adapted)

@@ -59,9 +59,7 @@ def fourier_features(
         )
     bands = jnp.stack([jnp.linspace(1.0, size / 2, num=num_bands) for size in max_resolution])
     phases = (positions[:, :, None] * bands[None]).reshape(positions.shape[0], -1)
-    return jnp.concatenate(
-        [positions, jnp.sin(jnp.pi * phases), jnp.cos(jnp.pi * phases)], axis=-1
-    )
+    return jnp.concatenate([positions, jnp.sin(jnp.pi * phases), jnp.cos(jnp.pi * phases)], axis=-1)
 
 
 def fourier_channels(num_bands: int, num_axes: int) -> int:

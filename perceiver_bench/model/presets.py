@@ -302,7 +302,14 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     ),
 }
 
-OFFICIAL = ("language", "imagenet_fourier", "imagenet_learned", "imagenet_conv", "flow", "multimodal")
+OFFICIAL = (
+    "language",
+    "imagenet_fourier",
+    "imagenet_learned",
+    "imagenet_conv",
+    "flow",
+    "multimodal",
+)
 
 
 def preset(name: str) -> ModelConfig:

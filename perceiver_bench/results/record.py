@@ -27,6 +27,7 @@ _DERIVED = (
     *("schema_version", "run_id", "date_utc"),
     *("config_fingerprint", "dataset_fingerprint"),
 )
+_WITH_PATHS = {"overrides", "config", "dataset", "checkpoint"}
 # Far above any record; keeps a hostile file from filling the memory.
 _MAX_BYTES = 16 * 2**20
 
@@ -135,7 +136,7 @@ def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
     where = f"record of {record.get('task')!r}"
     try:
         # By way of JSON, so that tuples are lists here as they will be when read.
-        plain = _without_private_paths(json.loads(json.dumps(record)))
+        plain = json.loads(json.dumps(record))
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {error}; a record holds JSON values only") from error
     full = {
@@ -144,6 +145,8 @@ def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
         "date_utc": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         **plain,
     }
+    for name in _WITH_PATHS & set(full):
+        full[name] = _without_private_paths(full[name])
     for name in ("config", "dataset"):
         try:
             full[f"{name}_fingerprint"] = fingerprint(full.get(name))

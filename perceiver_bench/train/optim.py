@@ -36,9 +36,7 @@ def schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
             f" below train.steps={steps}"
         )
     if not 0 <= config.flat_fraction < 1:
-        raise UserError(
-            f"train.optimizer.flat_fraction={config.flat_fraction}: must be in [0, 1)"
-        )
+        raise UserError(f"train.optimizer.flat_fraction={config.flat_fraction}: must be in [0, 1)")
     peak, warmup = config.learning_rate, config.warmup_steps
     if config.schedule == "constant":
         flat = steps

@@ -84,7 +84,7 @@ def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
     small_bytes = api.TextData(tokenizer="bytes", max_length=256)
     small_pieces = api.TextData(tokenizer="sentencepiece", max_length=64, vocab_size=8000)
     tiny_bytes = api.TextData(tokenizer="bytes", max_length=96)
-    tiny_pieces = api.TextData(tokenizer="sentencepiece", max_length=32, vocab_size=200)
+    tiny_pieces = api.TextData(tokenizer="sentencepiece", max_length=64, vocab_size=100)
     base_bytes = api.TextData(tokenizer="bytes", max_length=2048)
     base_pieces = api.TextData(tokenizer="sentencepiece", max_length=512, vocab_size=32_000)
     return {

@@ -3,6 +3,7 @@
 """SST-2: is a sentence, or a phrase of one, from a film review positive?"""
 
 from perceiver_bench import api
+
 from . import baselines, common, demo
 
 _NUM_CLASSES = 2
@@ -20,6 +21,7 @@ def sst2() -> api.Task:
         layout=common.layout("SST-2"),
         splits=("train", "dev"),
         presets=common.presets(num_outputs=_NUM_CLASSES, num_train=_NUM_TRAIN),
+        demo_presets=("tiny", "tiny_sentencepiece"),
         source=common.source("SST-2", header=("sentence", "label"), num_labels=_NUM_CLASSES),
         prepare_assets=common.prepare_assets,
         preprocess=common.preprocess,
@@ -27,5 +29,5 @@ def sst2() -> api.Task:
         metrics={"accuracy": api.ACCURACY, "cross_entropy": api.CROSS_ENTROPY},
         baselines={"majority": baselines.majority, "bag_of_words": baselines.bag_of_words},
         write_demo=demo.write_demo,
-        paper_rows=("GLUE/SST-2",),
+        paper_rows=("glue/sst2",),
     )

@@ -4,7 +4,7 @@
 
 A source has one table: for every leaf of our network (and every layer of a stacked leaf)
 the key it has there and how the array is laid out. Reading checks that every leaf is
-filled, every key is used or ignored for a stated reason, and every shape agrees.
+filled, every key is used, and every shape agrees.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -19,7 +20,14 @@ from perceiver_bench.config import ModelConfig
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.perceiver import PerceiverIO
 
-Layout = Literal["same", "transposed", "convolution", "channels", "row", "kernel_1x1"]
+Layout = Literal[
+    "same",
+    "transposed",  # [out, in] for our [in, out]
+    "convolution",  # [out, in, height, width] for our [height, width, in, out]
+    "convolution_1x1",  # [out, in, 1, 1] for our [in, out]
+    "kernel_1x1",  # [1, 1, in, out] for our [in, out]
+    "channels",  # [1, 1, 1, C] for our [C]
+]
 Tree = dict[str, Any]
 
 
@@ -96,30 +104,29 @@ def _from_source(array: np.ndarray, layout: Layout) -> np.ndarray:
     match layout:
         case "transposed":
             return array.T
-        case "convolution":  # [out, in, height, width] -> [height, width, in, out]
+        case "convolution":
             return array.transpose(2, 3, 1, 0)
-        case "kernel_1x1":  # [out, in, 1, 1] or [1, 1, in, out] -> [in, out]
-            return array[0, 0] if array.shape[:2] == (1, 1) else array[:, :, 0, 0].T
-        case "channels":  # [1, 1, 1, C] -> [C]
-            return array.reshape(-1)
-        case "row":  # [1, 1, C] -> [1, C]
-            return array.reshape(array.shape[-2:])
+        case "convolution_1x1":
+            return array[:, :, 0, 0].T
+        case "kernel_1x1":
+            return array[0, 0]
+        case "channels":
+            return array[0, 0, 0]
     return array
 
 
-def to_source(array: np.ndarray, layout: Layout, *, torch: bool) -> np.ndarray:
-    """Lays one of our arrays out as the source has it."""
+def _to_source(array: np.ndarray, layout: Layout) -> np.ndarray:
     match layout:
         case "transposed":
             return array.T
         case "convolution":
             return array.transpose(3, 2, 0, 1)
+        case "convolution_1x1":
+            return array.T[:, :, None, None]
         case "kernel_1x1":
-            return array.T[:, :, None, None] if torch else array[None, None]
+            return array[None, None]
         case "channels":
-            return array.reshape(1, 1, 1, -1)
-        case "row":
-            return array[None]
+            return array[None, None, None]
     return array
 
 
@@ -135,7 +142,6 @@ def read(
     config: ModelConfig,
     *,
     where: str,
-    ignored: Mapping[str, str],
 ) -> tuple[Tree, Tree]:
     """Builds our parameters and state from a source's arrays by key.
 
@@ -144,15 +150,14 @@ def read(
         entries: The source's table for `config`.
         config: The network to fill.
         where: The file or folder, for messages.
-        ignored: Keys that may be present and are not used, with the reason.
 
     Raises:
-        UserError: with the keys that are missing, left over or of another shape.
+        UserError: with the keys that are missing, left over, or of another shape or kind.
     """
     entries = list(entries)
     expected = expected_shapes(config)
     missing = {entry.key for entry in entries} - source.keys()
-    unknown = source.keys() - {entry.key for entry in entries} - ignored.keys()
+    unknown = source.keys() - {entry.key for entry in entries}
     if missing or unknown:
         parts = [f"lacks {_list(missing)}"] if missing else []
         parts += [f"has unknown {_list(unknown)}"] if unknown else []
@@ -160,19 +165,24 @@ def read(
     wrong = []
     leaves: dict[str, Any] = {}
     for entry in entries:
-        array = _from_source(np.asarray(source[entry.key]), entry.layout)
+        array = np.asarray(source[entry.key])
         due = expected[entry.path]
         shape = due.shape if entry.layer is None else due.shape[1:]
-        if array.shape != shape:
-            wrong.append(f"{entry.key} {list(array.shape)} instead of {list(shape)}")
+        source_shape = _to_source(np.broadcast_to(0, shape), entry.layout).shape
+        if array.shape != source_shape:
+            wrong.append(f"{entry.key} {list(array.shape)} instead of {list(source_shape)}")
             continue
-        array = np.ascontiguousarray(array, dtype=due.dtype)
+        kind = jnp.floating if jnp.issubdtype(due.dtype, jnp.floating) else jnp.integer
+        if not jnp.issubdtype(array.dtype, kind):
+            wrong.append(f"{entry.key} of type {array.dtype} instead of {due.dtype}")
+            continue
+        array = np.asarray(_from_source(array, entry.layout), dtype=due.dtype, order="C")
         if entry.layer is None:
             leaves[entry.path] = array
         else:
             leaves.setdefault(entry.path, {})[entry.layer] = array
     if wrong:
-        raise UserError(f"{where} holds another model, shapes differ: {'; '.join(wrong[:4])}")
+        raise UserError(f"{where} holds another model: {'; '.join(wrong[:4])}")
     for path, leaf in leaves.items():
         if isinstance(leaf, dict):
             leaves[path] = np.stack([leaf[layer] for layer in range(len(leaf))])
@@ -180,14 +190,14 @@ def read(
     return split_state(leaves)
 
 
-def write(weights: Weights, entries: Iterable[Entry], *, torch: bool) -> dict[str, np.ndarray]:
+def write(weights: Weights, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
     """Returns our arrays under the source's keys and in its layout."""
     leaves = flatten(weights.params) | flatten(weights.state)
     arrays = {}
     for entry in entries:
         array = np.asarray(leaves[entry.path])
         array = array if entry.layer is None else array[entry.layer]
-        arrays[entry.key] = np.ascontiguousarray(to_source(array, entry.layout, torch=torch))
+        arrays[entry.key] = np.asarray(_to_source(array, entry.layout), order="C")
     return arrays
 
 
@@ -197,6 +207,6 @@ def to_model(weights: Weights) -> PerceiverIO:
         nnx.eval_shape(lambda: PerceiverIO(weights.config, rngs=nnx.Rngs(0)))
     )
     leaves = flatten(weights.params) | flatten(weights.state)
-    arrays = jax.tree.map(jax.numpy.asarray, unflatten(leaves))
+    arrays = jax.tree.map(jnp.asarray, unflatten(leaves))
     nnx.replace_by_pure_dict(state, arrays)
     return nnx.merge(structure, state)

@@ -170,7 +170,7 @@ def from_modules(params: dict, state: dict, config: ModelConfig, *, where: str) 
         for module, leaves in tree.items()
         for name, array in leaves.items()
     }
-    ours = mapping.read(source, entries(config), config, where=where, ignored={})
+    ours = mapping.read(source, entries(config), config, where=where)
     return Weights(config=config, params=ours[0], state=ours[1])
 
 
@@ -180,7 +180,7 @@ def to_modules(weights: Weights) -> tuple[dict, dict]:
     state: dict[str, dict[str, np.ndarray]] = {}
     table = list(entries(weights.config))
     paths = {entry.key: entry.path for entry in table}
-    for key, array in mapping.write(weights, table, torch=False).items():
+    for key, array in mapping.write(weights, table).items():
         module, name = key.split(":")
         tree = state if mapping.is_state(paths[key]) else params
         tree.setdefault(module, {})[name] = array

@@ -90,7 +90,7 @@ class PickleReader:
             if count > _MAX_OPCODES:
                 raise RefusedError("more opcodes than any checkpoint has")
             self._step(opcode.name, argument)
-        if self._outer_stacks or len(self._stack) != 1 or self.position + 1 != len(self._data):
+        if self._outer_stacks or len(self._stack) != 1 :
             raise ValueError("no single value, or bytes after it")
         value = _finished(self._stack.pop())
         _check_tree(value)

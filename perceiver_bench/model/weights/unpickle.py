@@ -115,10 +115,14 @@ def _checked(path: str | os.PathLike[str], tree: Any) -> Parameters:
         raise UserError(f"{path}: holds a {type(tree).__name__} in place of a dict of modules")
     for module, leaves in tree.items():
         if not isinstance(leaves, dict):
-            raise UserError(
-                f"{path}: {module!r} is a {type(leaves).__name__}, not a dict of arrays"
-            )
+            raise UserError(f"{path}: {_shown(module)} is a {type(leaves).__name__}, not a dict")
         for name, leaf in leaves.items():
             if not isinstance(leaf, np.ndarray):
-                raise UserError(f"{path}: {module}/{name} is a {type(leaf).__name__}, not an array")
+                shown = _shown(f"{module}/{name}")
+                raise UserError(f"{path}: {shown} is a {type(leaf).__name__}, not an array")
     return tree
+
+
+def _shown(name: str) -> str:
+    """A name of the file, as one line of text of a bounded length."""
+    return repr(name[:120])

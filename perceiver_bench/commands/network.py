@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""`--mode=forward` and `--mode=convert`: the bare network, and its weights' formats."""
+
+import json
+import os
+import pathlib
+import resource
+import statistics
+import sys
+import time
+import uuid
+import zipfile
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from absl import logging
+from flax import nnx
+
+from perceiver_bench import overrides
+from perceiver_bench.config import (
+    FlowInput,
+    ImageInput,
+    ModelConfig,
+    MultimodalInput,
+    TextInput,
+)
+from perceiver_bench.errors import UserError
+from perceiver_bench.model.presets import preset
+from perceiver_bench.model.weights.mapping import to_model
+from perceiver_bench.train import weights
+
+
+def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
+    """Returns the arrays that a network reads, with their shapes; None is any size."""
+    match config.input:
+        case TextInput():
+            return {"inputs": (None, None), "input_mask": (None, None)}
+        case ImageInput():
+            return {"images": (None, None, None, 3)}
+        case FlowInput():
+            return {"images": (None, 2, None, None, 3)}
+        case MultimodalInput() as config:
+            return {
+                "images": (None, *config.video_size, 3),
+                "audio": (None, config.audio_samples, 1),
+                "image_points": (None,),
+                "audio_points": (None,),
+            }
+
+
+_OPTIONAL = ("input_mask", "image_points", "audio_points")
+
+
+def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray]:
+    """Reads the network's input arrays from an .npz file, by name.
+
+    Raises:
+        UserError: if the file is damaged, or an array is missing, unknown or misshapen.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise UserError(f"--inputs={path}: no such file") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise UserError(f"--inputs={path}: not a readable .npz file ({error})") from error
+    shapes = _input_shapes(config)
+    missing = shapes.keys() - arrays.keys() - set(_OPTIONAL)
+    unknown = arrays.keys() - shapes.keys()
+    if missing or unknown:
+        raise UserError(
+            f"--inputs={path}: it should hold {', '.join(shapes)};"
+            f" missing {sorted(missing)}, unknown {sorted(unknown)}"
+        )
+    for name, array in arrays.items():
+        due = shapes[name]
+        if len(array.shape) != len(due) or any(
+            size not in (None, found) for size, found in zip(due, array.shape, strict=True)
+        ):
+            sizes = ["any" if size is None else size for size in due]
+            raise UserError(f"--inputs={path}: {name} is {list(array.shape)}, not {sizes}")
+        if not np.all(np.isfinite(array)):
+            raise UserError(f"--inputs={path}: {name} holds values that are not finite")
+    if isinstance(config.input, TextInput):
+        _check_tokens(path, arrays, config.input)
+    if ("image_points" in arrays) != ("audio_points" in arrays):
+        raise UserError(f"--inputs={path}: give both image_points and audio_points, or neither")
+    return {name: _narrow(array) for name, array in arrays.items()}
+
+
+def _check_tokens(path: pathlib.Path, arrays: dict[str, np.ndarray], config: TextInput) -> None:
+    """Raises UserError for token ids or lengths that the network does not have."""
+    tokens = arrays["inputs"]
+    if tokens.dtype.kind not in "iu" or tokens.min() < 0 or tokens.max() >= config.vocab_size:
+        raise UserError(f"--inputs={path}: inputs must be ids from 0 to {config.vocab_size - 1}")
+    if tokens.shape[1] > config.max_length:
+        raise UserError(
+            f"--inputs={path}: inputs has {tokens.shape[1]} tokens, at most"
+            f" {config.max_length} are possible"
+        )
+    if arrays.get("input_mask", tokens).shape != tokens.shape:
+        raise UserError(f"--inputs={path}: input_mask must have the shape of inputs")
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    """Returns float32 or int32, which is what the networks compute in."""
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+
+
+def forward(
+    model_name: str,
+    *,
+    checkpoint: pathlib.Path,
+    inputs: pathlib.Path,
+    outputs: pathlib.Path,
+    changes: Sequence[str],
+    repeat: int | None,
+) -> None:
+    """Runs a network on arrays and writes its prediction to an .npz file.
+
+    With `repeat` it runs that often again, and prints one JSON line: `compile_seconds`,
+    `seconds` (the median after the first run) and `peak_bytes` of the process.
+
+    Raises:
+        UserError: for weights or arrays that do not fit the network.
+    """
+    config = overrides.apply(preset(model_name), changes)
+    loaded, _ = weights.load(checkpoint, config)
+    batch = read_inputs(inputs, config)
+    graph, state = nnx.split(to_model(loaded))
+    del loaded
+    run = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch))
+    start = time.perf_counter()
+    compiled = run.lower(state, batch).compile()
+    compile_seconds = time.perf_counter() - start
+    prediction = jax.block_until_ready(compiled(state, batch))
+    _write_npz(outputs, {name: np.asarray(array) for name, array in prediction.items()})
+    if repeat:
+        seconds = []
+        for _ in range(repeat):
+            start = time.perf_counter()
+            jax.block_until_ready(compiled(state, batch))
+            seconds.append(time.perf_counter() - start)
+        line = {
+            "compile_seconds": compile_seconds,
+            "seconds": statistics.median(seconds),
+            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            * (1 if sys.platform == "darwin" else 1024),
+        }
+        print(json.dumps(line))
+
+
+def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.npz")
+    try:
+        np.savez(temporary, **arrays)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"--outputs={path}: cannot write there: {error.strerror}") from error
+
+
+def convert(
+    model_name: str,
+    *,
+    source: pathlib.Path,
+    target: pathlib.Path,
+    target_format: str | None,
+    changes: Sequence[str],
+) -> None:
+    """Reads weights in any format and writes them in another.
+
+    Raises:
+        UserError: if the source is damaged or another model, or the target exists.
+    """
+    kind = weights.target_format(target, target_format)
+    loaded, origin = weights.load(source, overrides.apply(preset(model_name), changes))
+    weights.save(target, loaded, kind)
+    logging.info("%s (%s) -> %s (%s)", source, origin["format"], target, kind)

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""What training and evaluation prepare alike: configuration and folders."""
+
+import pathlib
+import uuid
+from collections.abc import Sequence
+
+from perceiver_bench import config as configs
+from perceiver_bench import overrides
+from perceiver_bench.errors import UserError, nearest
+from perceiver_bench.task import Task
+
+
+def build_config(task: Task, preset: str | None, changes: Sequence[str]) -> configs.RunConfig:
+    """Returns the preset of the task with every `--set` applied.
+
+    Raises:
+        UserError: for an unknown preset, a wrong override, or sizes that contradict.
+    """
+    name = preset or task.default_preset
+    if name not in task.presets:
+        raise UserError(
+            f"--preset={name}: {task.name} has no such preset.{nearest(name, task.presets)}"
+        )
+    return _consistent(overrides.apply(task.presets[name], changes))
+
+
+def _consistent(config: configs.RunConfig) -> configs.RunConfig:
+    """Raises UserError if the data has more tokens or longer texts than the network takes."""
+    if isinstance(config.model.input, configs.TextInput):
+        for field in ("vocab_size", "max_length"):
+            data, model = getattr(config.data, field), getattr(config.model.input, field)
+            if data > model:
+                raise UserError(
+                    f"--set=data.{field}={data}: more than model.input.{field}={model}; set both"
+                )
+    for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
+        if getattr(config.train, name) < 1:
+            raise UserError(f"--set=train.{name}={getattr(config.train, name)}: at least 1 is due")
+    return config
+
+
+def writable_folder(path: pathlib.Path, flag: str) -> pathlib.Path:
+    """Creates a folder and proves that files can be written there; returns it absolute.
+
+    Raises:
+        UserError: naming the flag if they cannot.
+    """
+    probe = path / f".probe-{uuid.uuid4().hex}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"--{flag}={path}: cannot write there: {error.strerror}") from error
+    return path.resolve()

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""`--mode=train`: trains a task, or goes on with the run in its workdir."""
+
+import os
+import pathlib
+import uuid
+from collections.abc import Mapping, Sequence
+
+import jax
+import optax
+from absl import logging
+
+from perceiver_bench import config as configs
+from perceiver_bench import registry
+from perceiver_bench.commands.evaluate import evaluate
+from perceiver_bench.commands.setup import build_config, writable_folder
+from perceiver_bench.data import pipeline
+from perceiver_bench.evaluation import evaluate as evaluation
+from perceiver_bench.model.perceiver import num_params
+from perceiver_bench.model.weights.mapping import unflatten
+from perceiver_bench.task import Source, Task
+from perceiver_bench.train import checkpoint, loop, optim, sharding, weights
+from perceiver_bench.train.step import TrainState, initial_state, make_train_step, structure
+
+
+def train(
+    task_name: str,
+    *,
+    preset: str | None = None,
+    changes: Sequence[str] = (),
+    data_dir: pathlib.Path,
+    workdir: pathlib.Path,
+    init: pathlib.Path | None = None,
+    seed: int = 0,
+    results_dir: pathlib.Path,
+) -> pathlib.Path:
+    """Trains to the last step, evaluates from the checkpoint, returns the record's path.
+
+    A run that `workdir` already holds goes on from its newest checkpoint.
+
+    Raises:
+        UserError: for data, weights or folders that will not do, another run in the
+            workdir, or a loss that is not finite.
+        loop.Interrupted: after SIGTERM, with the state saved.
+    """
+    task = registry.get(task_name)
+    config = build_config(task, preset, changes)
+    mesh = sharding.data_mesh()
+    sharding.check_batch_size(config.train.batch_size, mesh)
+    writable_folder(results_dir, "results_dir")
+    train_split, evaluation_split = task.splits
+    source = task.source(data_dir, train_split)
+    held_out = task.source(data_dir, evaluation_split)
+    workdir = writable_folder(workdir, "workdir")
+    assets = _assets(task, config, workdir, source)
+    preprocess = task.preprocess(config.data, assets)
+    transformation = optim.optimizer(config.train.optimizer, config.train.steps)
+    rows = evaluation.make_rows_step(task, structure(config.model))
+
+    def measure(state: TrainState) -> dict[str, float]:
+        # On one device, as a later evaluation will be: the numbers have to be the same.
+        params, model_state = jax.device_put(
+            (state.params, state.model_state), jax.devices()[0]
+        )
+        batches = pipeline.evaluation_batches(held_out, preprocess, task.evaluation_group)
+        collected = evaluation.collect(batches, lambda batch: rows(params, model_state, batch))
+        return {name: one.value for name, one in evaluation.pool(task, collected).items()}
+
+    run = loop.Run(
+        config=config,
+        workdir=workdir,
+        step=make_train_step(task, config.model, transformation, config.train.label_smoothing),
+        evaluate=measure,
+        iterator=pipeline.training_batches(source, preprocess, config.train.batch_size, seed),
+        schedule=optim.schedule(config.train.optimizer, config.train.steps),
+        mesh=mesh,
+        extras=assets,
+        metadata={
+            "identity": {
+                "task": task.name,
+                "task_version": task.version,
+                "seed": seed,
+                "init": str(init) if init else None,
+                "data": dict(source.fingerprint),
+            },
+            "preset": preset or task.default_preset,
+            "overrides": list(changes),
+        },
+        main_metric=task.main_metric,
+        higher_is_better=task.metrics[task.main_metric].direction == "higher",
+    )
+    state = initial_state(config.model, transformation, seed)
+    if init and not checkpoint.steps(workdir / "checkpoints"):
+        state = _initialised(task, config, transformation, state, init)
+    logging.info("%s: %s parameters", task.name, f"{num_params(config.model):,}")
+    loop.train(run, loop.resume(run, state))
+    return evaluate(
+        task_name, checkpoint_name=str(workdir), data_dir=data_dir, results_dir=results_dir
+    )
+
+
+def _assets(
+    task: Task, config: configs.RunConfig, workdir: pathlib.Path, source: Source
+) -> Mapping[str, bytes]:
+    """Returns the task's small files: made once, then kept in the workdir."""
+    folder = workdir / "assets"
+    if not folder.is_dir():
+        temporary = workdir / f"assets-{uuid.uuid4().hex}"
+        temporary.mkdir()
+        for name, content in task.prepare_assets(config.data, source).items():
+            (temporary / name).write_bytes(content)
+        os.replace(temporary, folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _initialised(
+    task: Task,
+    config: configs.RunConfig,
+    transformation: optax.GradientTransformation,
+    state: TrainState,
+    init: pathlib.Path,
+) -> TrainState:
+    """Returns the fresh state with all but the task's fresh parts taken from `init`."""
+    pretrained = weights.load_any(init, config.model)
+    leaves = weights.take_over(state.params, pretrained, task.fresh_parts)
+    params = jax.tree.map(jax.numpy.asarray, unflatten(leaves))
+    return state._replace(params=params, optimizer_state=transformation.init(params))

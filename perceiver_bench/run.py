@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: flags, dispatch, and errors in one line.
+
+perceiver-bench --suite=demo
+    makes small data, trains a tiny model of every family, prints the table
+perceiver-bench --mode=train --task=glue/sst2 --data_dir=glue_data --workdir=W
+    trains, saves, resumes by itself, evaluates at the end
+perceiver-bench --mode=evaluate --task=glue/sst2 --data_dir=glue_data --checkpoint=W
+    writes a record and prints the table; also --checkpoint=baseline:majority
+perceiver-bench --mode=forward --model=flow --checkpoint=C --inputs=a.npz --outputs=b.npz
+    runs the bare network on arrays
+perceiver-bench --mode=convert --model=flow --source=X --target=Y
+    converts weights between official, Hugging Face and Orbax
+perceiver-bench --mode=prepare --inputs=text.txt --outputs=tokenizer.model
+    trains a SentencePiece model from text
+perceiver-bench --mode=report --results_dir=results
+    makes tables from records
+perceiver-bench --mode=list
+    tasks, presets and models, and what is missing for each
+"""
+
+import pathlib
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from perceiver_bench.errors import UserError, nearest
+
+MODES = ("train", "evaluate", "forward", "convert", "prepare", "report", "list")
+
+_MODE = flags.DEFINE_string("mode", None, f"What to do: {', '.join(MODES)}.")
+_SUITE = flags.DEFINE_string("suite", None, "demo: every family end to end on made data.")
+_TASK = flags.DEFINE_list("task", [], "Task or tasks, such as glue/sst2; see --mode=list.")
+_MODEL = flags.DEFINE_string("model", None, "Network, such as flow; see --mode=list.")
+_PRESET = flags.DEFINE_string("preset", None, "Preset of the task; its first by default.")
+_SET = flags.DEFINE_multi_string("set", [], "Change one field: --set=train.steps=200.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder with the benchmark's own files.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
+_RESULTS_DIR = flags.DEFINE_string("results_dir", "results", "Folder of records and tables.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Weights in any format, a workdir (newest), WORKDIR/best, or baseline:NAME."
+)
+_INIT = flags.DEFINE_string("init", None, "Pretrained weights that training starts from.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of parameters, dropout and data order.", 0)
+_LIMIT = flags.DEFINE_integer("limit", None, "Evaluate the first N examples only.", 1)
+_INPUTS = flags.DEFINE_list("inputs", [], "Input arrays (.npz), or text files to prepare from.")
+_OUTPUTS = flags.DEFINE_string("outputs", None, "File to write.")
+_VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 8000, "Tokens of a prepared tokenizer.", 16)
+_REPEAT = flags.DEFINE_integer("repeat", None, "Time N more runs of --mode=forward.", 1)
+_SOURCE = flags.DEFINE_string("source", None, "Weights to convert.")
+_TARGET = flags.DEFINE_string("target", None, "Where the converted weights go.")
+_FORMAT = flags.DEFINE_enum(
+    "format", None, ["orbax", "huggingface", "official"], "Format of --target."
+)
+_CHECK = flags.DEFINE_bool("check", False, "With --mode=report: fail if tables are out of date.")
+
+
+def _path(flag: flags.FlagHolder) -> pathlib.Path:
+    """Returns the path that a flag holds; raises UserError if it is not given."""
+    if not flag.value:
+        raise UserError(f"--{flag.name} is missing")
+    return pathlib.Path(flag.value)
+
+
+def _one(flag: flags.FlagHolder) -> str:
+    """Returns the single value of a flag or of a list flag."""
+    values = flag.value if isinstance(flag.value, list) else [flag.value] if flag.value else []
+    if len(values) != 1:
+        raise UserError(f"--{flag.name}: exactly one is due, got {values or 'none'}")
+    return values[0]
+
+
+def _train() -> int:
+    from perceiver_bench.commands.evaluate import table
+    from perceiver_bench.commands.train import train
+
+    name, results_dir = _one(_TASK), pathlib.Path(_RESULTS_DIR.value)
+    train(
+        name,
+        preset=_PRESET.value,
+        changes=_SET.value,
+        data_dir=_path(_DATA_DIR),
+        workdir=_path(_WORKDIR),
+        init=pathlib.Path(_INIT.value) if _INIT.value else None,
+        seed=_SEED.value,
+        results_dir=results_dir,
+    )
+    print(table(name, results_dir))
+    return 0
+
+
+def _evaluate() -> int:
+    from perceiver_bench.commands.evaluate import evaluate, table
+
+    if not _TASK.value:
+        raise UserError("--task is missing; see --mode=list")
+    results_dir = pathlib.Path(_RESULTS_DIR.value)
+    for name in _TASK.value:
+        evaluate(
+            name,
+            checkpoint_name=str(_one(_CHECKPOINT)),
+            preset=_PRESET.value,
+            changes=_SET.value,
+            data_dir=_path(_DATA_DIR),
+            limit=_LIMIT.value,
+            results_dir=results_dir,
+        )
+        print(table(name, results_dir))
+    return 0
+
+
+def _forward() -> int:
+    from perceiver_bench.commands.network import forward
+
+    forward(
+        _one(_MODEL),
+        checkpoint=_path(_CHECKPOINT),
+        inputs=pathlib.Path(_one(_INPUTS)),
+        outputs=_path(_OUTPUTS),
+        changes=_SET.value,
+        repeat=_REPEAT.value,
+    )
+    return 0
+
+
+def _convert() -> int:
+    from perceiver_bench.commands.network import convert
+
+    convert(
+        _one(_MODEL),
+        source=_path(_SOURCE),
+        target=_path(_TARGET),
+        target_format=_FORMAT.value,
+        changes=_SET.value,
+    )
+    return 0
+
+
+def _prepare() -> int:
+    from perceiver_bench.data.text import prepare_sentencepiece
+
+    files = [pathlib.Path(name) for name in _INPUTS.value]
+    if not files:
+        raise UserError("--inputs is missing: text files, comma between")
+    prepare_sentencepiece(files, _VOCAB_SIZE.value, _path(_OUTPUTS))
+    return 0
+
+
+def _report() -> int:
+    from perceiver_bench.report import report
+
+    return report(pathlib.Path(_RESULTS_DIR.value), _CHECK.value)
+
+
+def _list() -> int:
+    from perceiver_bench.commands.listing import listing
+
+    data_dir, checkpoint = (
+        pathlib.Path(flag.value) if flag.value else None for flag in (_DATA_DIR, _CHECKPOINT)
+    )
+    print(listing(data_dir, checkpoint))
+    return 0
+
+
+def _demo() -> int:
+    from perceiver_bench.commands.demo import demo
+
+    workdir = pathlib.Path(_WORKDIR.value or "demo")
+    results = workdir / "results"
+    print(demo(workdir=workdir, results_dir=results, seed=_SEED.value))
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[], int]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "forward": _forward,
+    "convert": _convert,
+    "prepare": _prepare,
+    "report": _report,
+    "list": _list,
+}
+
+
+def _dispatch(argv: list[str]) -> int:
+    """Runs what the flags ask for and returns the exit code."""
+    from perceiver_bench.train.loop import Interrupted
+
+    _quiet_other_packages()
+    try:
+        if argv[1:]:
+            raise UserError(f"unknown argument {argv[1]!r}; flags begin with --")
+        if _SUITE.value not in (None, "demo"):
+            raise UserError(f"--suite={_SUITE.value}: no such suite.{nearest('demo', ['demo'])}")
+        if _SUITE.value and not _MODE.value:
+            return _demo()
+        if not _MODE.value:
+            raise UserError(f"--mode is missing: {', '.join(MODES)}; or --suite=demo")
+        if _MODE.value not in _COMMANDS:
+            raise UserError(f"--mode={_MODE.value}: no such mode.{nearest(_MODE.value, MODES)}")
+        return _COMMANDS[_MODE.value]()
+    except UserError as error:
+        print(f"perceiver-bench: {error}", file=sys.stderr)
+        return 2
+    except Interrupted as stop:
+        print(f"perceiver-bench: {stop}; the same command goes on from it", file=sys.stderr)
+        return 143
+
+
+def _quiet_other_packages() -> None:
+    """Shows this package's progress, and of other packages only warnings."""
+    logging.set_verbosity(logging.INFO)
+    here = str(pathlib.Path(__file__).parent)
+    logging.get_absl_handler().addFilter(
+        lambda entry: entry.pathname.startswith(here) or entry.levelno > 20
+    )
+
+
+def main() -> None:
+    """Runs the command line; wrong flags and mendable faults exit with code 2."""
+    app.run(lambda argv: sys.exit(_dispatch(argv)), flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"perceiver-bench: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

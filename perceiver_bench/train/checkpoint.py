@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: one Orbax composite of separate items, complete or absent.
+
+A checkpoint is a folder named by its step, with the items `params`, `model_state`,
+`optimizer`, `rngs`, `data` (position of the input iterator) and `metadata` (JSON: the
+configuration, checksums, and small files such as a tokenizer). Orbax writes under a
+temporary name and renames at the end, so a folder named by a number is complete. Each
+array has a CRC-32 in the metadata, so that a file damaged later is noticed.
+"""
+
+import base64
+import pathlib
+import re
+import shutil
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import grain
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
+
+from perceiver_bench import config as configs
+from perceiver_bench.errors import UserError
+from perceiver_bench.model.weights.mapping import (
+    Weights,
+    expected_shapes,
+    flatten,
+    split_state,
+    unflatten,
+)
+from perceiver_bench.train.step import TrainState
+
+FORMAT_VERSION = 1
+
+
+class Damaged(UserError):
+    """A checkpoint that exists but cannot be read, or is not what was written."""
+
+
+def steps(folder: pathlib.Path) -> list[int]:
+    """Returns the steps of the complete checkpoints in `folder`, in order."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if re.fullmatch(r"\d+", path.name))
+
+
+def _checkpointer() -> ocp.Checkpointer:
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+
+
+def _checksum(array: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    """Returns the leaves of any tree under plain names, as Orbax keeps them best."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def _array_items(state: TrainState) -> dict[str, dict[str, Any]]:
+    """Returns the arrays of each item of a checkpoint; items without arrays are left out."""
+    items = {
+        "params": flatten(state.params),
+        "model_state": flatten(state.model_state),
+        "optimizer": _leaves(state.optimizer_state),
+        "rngs": {"key": jax.random.key_data(state.key)},
+    }
+    return {name: leaves for name, leaves in items.items() if leaves}
+
+
+def _encode(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(content).decode() for name, content in files.items()}
+
+
+def _write(path: pathlib.Path, items: dict[str, Any], arrays: dict[str, dict], metadata: dict):
+    """Writes one composite checkpoint; raises UserError if that fails."""
+    metadata = metadata | {
+        "format_version": FORMAT_VERSION,
+        "checksums": {
+            name: {leaf: _checksum(array) for leaf, array in leaves.items()}
+            for name, leaves in arrays.items()
+        },
+    }
+    items = {
+        **{name: ocp.args.StandardSave(unflatten(leaves)) for name, leaves in arrays.items()},
+        **items,
+        "metadata": ocp.args.JsonSave(metadata),
+    }
+    try:
+        with _checkpointer() as checkpointer:
+            checkpointer.save(path.resolve(), args=ocp.args.Composite(**items))
+    except Exception as error:  # Orbax passes on errors of tensorstore and of its threads
+        shutil.rmtree(path, ignore_errors=True)
+        clean(path.parent)
+        reason = str(error).strip().splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UserError(f"cannot write the checkpoint {path}: {reason}") from error
+
+
+def clean(folder: pathlib.Path) -> None:
+    """Removes what an interrupted save or removal left in `folder`."""
+    for path in folder.glob("*.orbax-checkpoint-tmp*") if folder.is_dir() else ():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def save(
+    folder: pathlib.Path,
+    state: TrainState,
+    iterator: grain.DatasetIterator,
+    run: configs.RunConfig,
+    extras: Mapping[str, bytes],
+    metadata: Mapping[str, Any],
+    keep: int,
+) -> None:
+    """Saves the state under its step, then removes all but the `keep` newest checkpoints.
+
+    Raises:
+        UserError: if it cannot be written; earlier checkpoints are untouched then.
+    """
+    state = jax.device_get(state._replace(key=jax.random.key_data(state.key)))
+    state = state._replace(key=jax.random.wrap_key_data(state.key))
+    step = int(state.step)
+    metadata = {**metadata, "step": step, "run": configs.to_dict(run), "extras": _encode(extras)}
+    path = folder / str(step)
+    if path.exists():
+        return
+    data = {"data": grain.checkpoint.CheckpointSave(iterator)}
+    _write(path, data, _array_items(state), metadata)
+    for old in steps(folder)[:-keep]:
+        # Renamed first: a removal that is interrupted must not leave half a checkpoint.
+        doomed = folder / f"{old}.orbax-checkpoint-tmp-removed"
+        (folder / str(old)).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def save_weights(path: pathlib.Path, weights: Weights) -> None:
+    """Writes the parameters alone as an Orbax checkpoint.
+
+    Raises:
+        UserError: if `path` exists or cannot be written.
+    """
+    if path.exists():
+        raise UserError(f"--target={path} exists already; name a new folder")
+    arrays = {"params": flatten(weights.params), "model_state": flatten(weights.state)}
+    arrays = {name: leaves for name, leaves in arrays.items() if leaves}
+    metadata = {"model": configs.to_dict(weights.config), "extras": _encode(weights.extras)}
+    _write(path, {}, arrays, metadata)
+
+
+def read_metadata(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the metadata of the checkpoint folder `path`.
+
+    Raises:
+        Damaged: if there is none that this version can read.
+    """
+    try:
+        with _checkpointer() as checkpointer:
+            args = ocp.args.Composite(metadata=ocp.args.JsonRestore())
+            metadata = checkpointer.restore(path.resolve(), args=args)["metadata"]
+    except Exception as error:
+        raise Damaged(f"checkpoint {path} is damaged or incomplete: no metadata") from error
+    if not isinstance(metadata, dict) or metadata.get("format_version") != FORMAT_VERSION:
+        raise Damaged(f"checkpoint {path}: not of format version {FORMAT_VERSION}")
+    return metadata
+
+
+def _read(path: pathlib.Path, items: dict[str, Any], targets: dict[str, dict], metadata: dict):
+    """Restores items; arrays are checked against the checksums of the metadata."""
+    device = SingleDeviceSharding(jax.devices()[0])
+
+    def abstract(leaf):
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
+
+    arguments = {
+        name: ocp.args.StandardRestore(unflatten({k: abstract(v) for k, v in leaves.items()}))
+        for name, leaves in targets.items()
+    }
+    try:
+        with _checkpointer() as checkpointer:
+            restored = checkpointer.restore(
+                path.resolve(), args=ocp.args.Composite(**arguments, **items)
+            )
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise Damaged(f"checkpoint {path} is damaged: {lines[0][:160]}") from error
+    arrays = {}
+    for name in targets:
+        arrays[name] = flatten(restored[name])
+        for leaf, array in arrays[name].items():
+            if metadata["checksums"].get(name, {}).get(leaf) != _checksum(array):
+                raise Damaged(f"checkpoint {path} is damaged: {name}/{leaf} has changed")
+    return arrays
+
+
+def restore(
+    path: pathlib.Path, template: TrainState, iterator: grain.DatasetIterator
+) -> TrainState:
+    """Reads the whole state of a run into the shape of `template`, and moves `iterator`.
+
+    Raises:
+        Damaged: if anything in it is missing or has changed.
+    """
+    metadata = read_metadata(path)
+    targets = _array_items(template)
+    data = {"data": grain.checkpoint.CheckpointRestore(iterator)}
+    arrays = _read(path, data, targets, metadata)
+    _, optimizer = jax.tree.flatten(template.optimizer_state)
+    names = _leaves(template.optimizer_state)
+    return TrainState(
+        step=jax.numpy.asarray(metadata["step"], jax.numpy.int32),
+        params=unflatten(arrays["params"]),
+        model_state=unflatten(arrays.get("model_state", {})),
+        optimizer_state=jax.tree.unflatten(
+            optimizer, [arrays["optimizer"][name] for name in names]
+        ),
+        key=jax.random.wrap_key_data(arrays["rngs"]["key"]),
+    )
+
+
+def load_weights(path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
+    """Reads parameters and model state of a checkpoint folder, and its metadata.
+
+    Raises:
+        Damaged: if anything in it is missing or has changed.
+    """
+    metadata = read_metadata(path)
+    if "run" in metadata:
+        model = configs.from_dict(metadata["run"]).model
+    else:
+        model = configs.from_dict(metadata["model"])
+    params, state = (flatten(tree) for tree in split_state(expected_shapes(model)))
+    targets = {"params": params, "model_state": state} if state else {"params": params}
+    arrays = _read(path, {}, targets, metadata)
+    extras = {name: base64.b64decode(text) for name, text in metadata["extras"].items()}
+    weights = Weights(
+        config=model,
+        params=unflatten(arrays["params"]),
+        state=unflatten(arrays.get("model_state", {})),
+        extras=extras,
+    )
+    return weights, metadata

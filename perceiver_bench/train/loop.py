@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop.
+
+Order of operations in one turn, which resuming relies on: take a batch, take the step,
+log, evaluate, save. Losses are looked at before anything is saved, so a checkpoint never
+holds a state after a loss that was not finite.
+"""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import grain
+import jax
+import tqdm
+from absl import logging
+from jax.sharding import Mesh
+
+from perceiver_bench import config as configs
+from perceiver_bench.errors import UserError
+from perceiver_bench.train import checkpoint
+from perceiver_bench.train.log import MetricsLog
+from perceiver_bench.train.sharding import replicate, shard_batch
+from perceiver_bench.train.step import TrainState
+
+# Checkpoints kept to resume from: the newest, and one before it in case it gets damaged.
+KEEP = 2
+LOG_SECONDS = 10.0
+
+
+class Interrupted(Exception):
+    """SIGTERM came; the state is saved and the same command goes on from it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one training run consists of, besides its state.
+
+    `evaluate` maps a state to metric values by name; `main_metric` and `higher_is_better`
+    decide which checkpoint is kept in `best`; `metadata` is written into checkpoints.
+    """
+
+    config: configs.RunConfig
+    workdir: pathlib.Path
+    step: Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
+    evaluate: Callable[[TrainState], Mapping[str, float]]
+    iterator: grain.DatasetIterator
+    schedule: Callable[[int], Any]
+    mesh: Mesh
+    extras: Mapping[str, bytes]
+    metadata: Mapping[str, Any]
+    main_metric: str
+    higher_is_better: bool
+
+
+def resume(run: Run, fresh: TrainState) -> TrainState:
+    """Returns the state of the newest checkpoint in the workdir, or `fresh` if none is there.
+
+    Raises:
+        UserError: if the newest is damaged (naming it and the one before it), or belongs to
+            another configuration.
+    """
+    folder = run.workdir / "checkpoints"
+    checkpoint.clean(folder)
+    checkpoint.clean(run.workdir / "best")
+    steps = checkpoint.steps(folder)
+    if not steps:
+        return fresh
+    path = folder / str(steps[-1])
+    try:
+        _check_same_run(checkpoint.read_metadata(path), run)
+        state = checkpoint.restore(path, fresh, run.iterator)
+    except checkpoint.Damaged as error:
+        before = f"to go on from step {steps[-2]}" if steps[1:] else "to start again"
+        raise UserError(f"{error}; remove that folder {before}") from error
+    logging.info("resuming from %s", path)
+    return state
+
+
+def _check_same_run(metadata: Mapping[str, Any], run: Run) -> None:
+    """Raises UserError if the workdir's run differs from the one asked for."""
+    old = {**_flat(metadata["run"]), **_flat(metadata["identity"], "identity.")}
+    new = {
+        **_flat(configs.to_dict(run.config)),
+        **_flat(run.metadata["identity"], "identity."),
+    }
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            raise UserError(
+                f"--workdir={run.workdir} holds a run with {name.removeprefix('identity.')}="
+                f"{old.get(name)}, not {new.get(name)}; choose another workdir"
+            )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Returns the plain values of nested JSON objects by dotted path."""
+    leaves: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            leaves.update(_flat(item, f"{prefix}{name}."))
+        else:
+            leaves[f"{prefix}{name}"] = item
+    return leaves
+
+
+@contextlib.contextmanager
+def _sigterm() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether SIGTERM has come since."""
+    came = False
+
+    def remember(signum, frame):
+        del signum, frame
+        nonlocal came
+        came = True
+
+    old = signal.signal(signal.SIGTERM, remember)
+    try:
+        yield lambda: came
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+class _Losses:
+    """Losses still on the device, looked at together so that steps need not wait."""
+
+    def __init__(self):
+        self._pending: list[tuple[int, jax.Array]] = []
+
+    def add(self, step: int, loss: jax.Array) -> None:
+        self._pending.append((step, loss))
+
+    def mean(self) -> float:
+        """Returns the mean loss since the last call.
+
+        Raises:
+            UserError: if one was not finite, naming its step.
+        """
+        losses = [(step, float(loss)) for step, loss in self._pending]
+        self._pending.clear()
+        for step, loss in losses:
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"the loss at step {step} is {loss}; the last good checkpoint is kept."
+                    " Lower train.optimizer.learning_rate or set train.optimizer.clip_norm"
+                )
+        return sum(loss for _, loss in losses) / len(losses)
+
+
+def train(run: Run, state: TrainState) -> TrainState:
+    """Trains from `state` to the last step, evaluating and saving on the way.
+
+    The state is evaluated and saved at the end whatever the intervals are. `best` in the
+    workdir keeps the checkpoint with the best main metric.
+
+    Raises:
+        UserError: for a loss that is not finite or a checkpoint that cannot be written.
+        Interrupted: after SIGTERM, when the state is saved.
+    """
+    config = run.config.train
+    state = replicate(state, run.mesh)
+    step = int(state.step)
+    log = MetricsLog(run.workdir, step)
+    losses = _Losses()
+    speed = _Speed(step, config)
+    bar = tqdm.tqdm(
+        total=config.steps, initial=step, unit="step", disable=not sys.stderr.isatty()
+    )
+    with contextlib.closing(log), bar, _sigterm() as sigterm_came:
+        while step < config.steps:
+            batch = shard_batch(next(run.iterator), run.mesh)
+            state, numbers = run.step(state, batch)
+            step += 1
+            losses.add(step, numbers["loss"])
+            bar.update()
+            last = step == config.steps
+            stopping = sigterm_came()
+            saves = last or stopping or step % config.checkpoint_every == 0
+            evaluates = last or step % config.evaluate_every == 0
+            if saves or evaluates or step % config.log_every == 0:
+                rate = float(run.schedule(step - 1))
+                row = {"loss": losses.mean(), "learning_rate": rate}
+                row["gradient_norm"] = float(numbers["gradient_norm"])
+                log.write(step, **row, examples_per_second=speed.rate(step))
+                speed.report(step, row)
+            if evaluates:
+                measured = dict(run.evaluate(state))
+                log.write(step, evaluation=measured)
+                speed.note(step, measured)
+                _keep_best(run, state, step, measured)
+            if saves:
+                _save(run, state, run.workdir / "checkpoints", KEEP, {})
+            if stopping and not last:
+                raise Interrupted(f"stopped by SIGTERM; saved step {step} in {run.workdir}")
+    return state
+
+
+def _save(run: Run, state: TrainState, folder: pathlib.Path, keep: int, more: dict) -> None:
+    metadata = {**run.metadata, **more}
+    checkpoint.save(folder, state, run.iterator, run.config, run.extras, metadata, keep)
+
+
+def _keep_best(run: Run, state: TrainState, step: int, measured: Mapping[str, float]) -> None:
+    """Saves the state in `best` if its main metric is above (or below) all before it."""
+    folder = run.workdir / "best"
+    value = measured[run.main_metric]
+    old = checkpoint.steps(folder)
+    if old:
+        best = checkpoint.read_metadata(folder / str(old[-1]))["best"]
+        if old[-1] >= step or (value <= best if run.higher_is_better else value >= best):
+            return
+    _save(run, state, folder, 1, {"best": value})
+
+
+class _Speed:
+    """Examples a second since the last question, and a log line every few seconds."""
+
+    def __init__(self, step: int, config: configs.TrainConfig):
+        self._config = config
+        self._step, self._time, self._told = step, time.monotonic(), 0.0
+
+    def rate(self, step: int) -> float:
+        """Returns examples a second since the last call; compilation counts in the first."""
+        now = time.monotonic()
+        rate = (step - self._step) * self._config.batch_size / max(now - self._time, 1e-9)
+        self._step, self._time = step, now
+        return round(rate, 1)
+
+    def report(self, step: int, row: Mapping[str, float]) -> None:
+        """Logs a line unless one was logged a moment ago."""
+        if time.monotonic() - self._told > LOG_SECONDS:
+            self._told = time.monotonic()
+            logging.info(
+                "step %d/%d  loss %.4f  learning rate %.2e",
+                *(step, self._config.steps, row["loss"], row["learning_rate"]),
+            )
+
+    def note(self, step: int, measured: Mapping[str, float]) -> None:
+        """Logs an evaluation; its time does not count as training."""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
+        logging.info("step %d/%d  %s", step, self._config.steps, text)
+        self._time = time.monotonic()

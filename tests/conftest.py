@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every test runs under: the CPU, exact float32 products, no network."""
+
+import os
+import pathlib
+
+# Before JAX is imported, which reads it once.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import jax
+import pytest
+
+jax.config.update("jax_default_matmul_precision", "highest")
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """The folder with reference points and real data, beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the reference folder {SHARED}, which is absent")
+    return SHARED

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+
+import types
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from perceiver_bench import registry
+from perceiver_bench.errors import UserError
+from perceiver_bench.report import paper_rows, report
+from perceiver_bench.results import curves, record, reported
+
+_README = "# A project\n\n<!-- begin hand/made -->\n<!-- end hand/made -->\nthe rest\n"
+
+
+@pytest.fixture
+def results(tmp_path, run):
+    """A results folder with a run and a baseline, and a README beside it."""
+    (tmp_path / "README.md").write_text(_README)
+    run["task"] = "hand/made"
+    record.write(run, tmp_path / "results")
+    run |= {"checkpoint": {"baseline": "majority"}, "preset": None, "learning_curve": None}
+    record.write(run, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_report_writes_tables_a_picture_and_the_readme(results):
+    assert report(results, check=False) == 0
+    names = {path.name for path in results.rglob("*") if path.is_file()}
+    assert {"TABLES.md", "tables.csv", "hand_made.png"} < names
+    written = (results / "TABLES.md").read_text(encoding="utf-8")
+    assert "## hand/made" in written
+    assert "93.00 ± 0.86" in written
+    assert "curves/hand_made.png" in written
+    readme = (results.parent / "README.md").read_text(encoding="utf-8")
+    assert "93.00 ± 0.86" in readme
+    assert readme.startswith("# A project\n\n<!-- begin")
+    assert readme.endswith("the rest\n")
+
+
+def test_check_writes_nothing_and_detects_every_change(results, run, capsys):
+    assert report(results, check=True) == 1
+    assert not (results / "TABLES.md").exists()
+    report(results, check=False)
+    capsys.readouterr()
+    before = {path: path.stat().st_mtime_ns for path in results.parent.rglob("*")}
+    assert report(results, check=True) == 0
+    assert capsys.readouterr().out == ""
+    for name in ("TABLES.md", "tables.csv", "../README.md"):
+        path = results / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("93.00", "94.00"), encoding="utf-8")
+        assert report(results, check=True) == 1
+        assert path.name in capsys.readouterr().out
+        path.write_text(text, encoding="utf-8")
+    assert set(before) == set(results.parent.rglob("*"))
+    (results / "curves" / "hand_made.png").unlink()
+    assert report(results, check=True) == 1
+    assert "hand_made.png" in capsys.readouterr().out
+    report(results, check=False)
+    record.write({**run, "task": "hand/other"}, results)
+    assert report(results, check=True) == 1
+
+
+def test_a_readme_without_markers_stays_as_it_is(results):
+    readme = results.parent / "README.md"
+    readme.write_text("nothing here")
+    report(results, check=False)
+    assert readme.read_text() == "nothing here"
+    assert report(results, check=True) == 0
+
+
+def test_no_records_make_empty_tables_and_no_folder_is_an_error(tmp_path):
+    assert report(tmp_path, check=False) == 0
+    assert "No record yet." in (tmp_path / "TABLES.md").read_text(encoding="utf-8")
+    with pytest.raises(UserError, match="--results_dir="):
+        report(tmp_path / "absent", check=False)
+
+
+def test_the_published_rows_of_an_unknown_task_are_those_of_its_name():
+    assert paper_rows("flow/kitti2015") == reported.rows("flow/kitti2015")
+    assert paper_rows("hand/made") == ()
+
+
+def test_the_published_rows_of_a_task_are_those_it_names(monkeypatch):
+    task = types.SimpleNamespace(paper_rows=["flow/sintel_final", "flow/sintel_clean"])
+    monkeypatch.setattr(registry, "names", lambda: ("hand/made",))
+    monkeypatch.setattr(registry, "get", lambda name: {"hand/made": task}[name])
+    final, clean = reported.rows("flow/sintel_final"), reported.rows("flow/sintel_clean")
+    assert final
+    assert paper_rows("hand/made") == final + clean
+    task.paper_rows.append("flow/sintel")
+    with pytest.raises(UserError, match="paper_rows names 'flow/sintel', which"):
+        paper_rows("hand/made")
+
+
+def test_learning_curves_are_a_small_picture_of_fixed_bytes(make, tmp_path, monkeypatch):
+    curve = tuple({"step": s, "accuracy": 50.0 + s / 10} for s in range(0, 400, 20))
+    records = [
+        make(1, learning_curve=curve, preset="a $mall$ one"),
+        make(2, learning_curve=curve[:9], seed=1),
+        make(3, value=50.9, baseline="majority"),
+    ]
+    first, second = tmp_path / "a.png", tmp_path / "b" / "b.png"
+    rows = reported.rows("glue/sst2")
+    curves.plot_learning_curves(records, first, rows)
+    monkeypatch.setitem(__import__("matplotlib").rcParams, "figure.facecolor", "black")
+    curves.plot_learning_curves(records, second, rows)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_size < 100_000
+    with PIL.Image.open(first) as picture:
+        assert picture.size == (700, 400)
+        assert not picture.info.get("Software")
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+    curves.plot_learning_curves(records[:1], second, rows)
+    assert first.read_bytes() != second.read_bytes()
+    with pytest.raises(ValueError, match="no record"):
+        curves.plot_learning_curves(records[2:], second)

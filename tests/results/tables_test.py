@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+
+import csv
+import io
+import locale
+import random
+import time
+
+import pytest
+
+from perceiver_bench.errors import UserError
+from perceiver_bench.results import tables
+from perceiver_bench.results.record import MetricValue
+from perceiver_bench.results.reported import ReportedRow
+
+
+def _row(model, printed, metric="accuracy", unit="%", direction="higher"):
+    return ReportedRow(
+        benchmark="glue/sst2",
+        split="dev",
+        metric=metric,
+        model=model,
+        value=float(printed),
+        printed=printed,
+        unit=unit,
+        direction=direction,
+        source="arXiv:1",
+        table="Table 14",
+        page_or_section="",
+        note="",
+    )
+
+
+_ROWS = (_row("Model (UTF-8 bytes)", "93.17"), _row("Model (SentencePiece)", "94.38"))
+
+
+def _metric(value, direction="higher", unit="%"):
+    return MetricValue(value=value, standard_error=0.016, n=872, unit=unit, direction=direction)
+
+
+def _body(text):
+    """The lines of a table below its header, as cells."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line[:2] == "| "]
+    return lines[2:]
+
+
+def test_a_table_is_exactly_this(make):
+    records = [
+        make(1, value=92.5),
+        make(2, value=92.8922, overrides=("train.steps=9",), seed=1),
+        make(3, value=93.0),
+        make(4, value=50.9174, baseline="majority"),
+        make(5, value=80.0, baseline="bag_of_words"),
+        make(6, value=99.0, partial=True, partial_reason="first 5 examples (--limit=5)"),
+    ]
+    data = records[0].dataset_fingerprint[:12]
+    # fmt: off
+    assert tables.task_table("glue/sst2", records, _ROWS) == (
+        f"Protocol glue-dev-v1, task version 1, split dev, data {data}.\n"
+        "\n"
+        "| row | metric | ours ± standard error | n | paper | difference | preset | checkpoint step | commit | date |\n"  # noqa: E501
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| ours, seed 0 | accuracy (%) ↑ | 93.00 ± 0.86 | 872 | 93.17 | -0.17 | small | 200 | 0123456789 | 2026-01-02 |\n"  # noqa: E501
+        "| ours, seed 1 | accuracy (%) ↑ | 92.89 ± 0.86 | 872 | 93.17 | -0.28 | small; train.steps=9 | 200 | 0123456789 | 2026-01-02 |\n"  # noqa: E501
+        "| baseline bag_of_words | accuracy (%) ↑ | 80.00 ± 0.86 | 872 |  |  |  |  |  | 2026-01-02 |\n"  # noqa: E501
+        "| baseline majority | accuracy (%) ↑ | 50.92 ± 0.86 | 872 |  |  |  |  |  | 2026-01-02 |\n"
+        "| Model (UTF-8 bytes) [arXiv:1, Table 14, dev] | accuracy (%) ↑ |  |  | 93.17 |  |  |  |  |  |\n"  # noqa: E501
+        "| Model (SentencePiece) [arXiv:1, Table 14, dev] | accuracy (%) ↑ |  |  | 94.38 |  |  |  |  |  |\n"  # noqa: E501
+        "\n"
+        "Paper and difference (ours minus paper) are those of Model (UTF-8 bytes).\n"
+        "\n"
+        "Partial, so not in the table: small, 2026-01-02: first 5 examples (--limit=5).\n"
+    )
+    # fmt: on
+
+
+def test_the_paper_row_is_that_of_the_tokenizer(make):
+    pieces = make(1, value=94.0, config={"data": {"tokenizer": "sentencepiece"}})
+    (cells, *_) = _body(tables.task_table("glue/sst2", [pieces], _ROWS))
+    assert cells[4:6] == ["94.38", "-0.38"]
+    for config in ({}, {"data": None}, {"data": {"tokenizer": ["bytes"]}}):
+        other = make(1, config=config)
+        assert tables.reference_row(other, "accuracy", _ROWS) == _ROWS[0]
+
+
+def test_direction_is_an_arrow_and_the_difference_keeps_its_sign(make):
+    rows = (_row("Model (UTF-8 bytes)", "1.81", "end_point_error", "px", "lower"),)
+    records = [make(1, metrics={"end_point_error": _metric(2.0, "lower", "px")})]
+    (cells, paper) = _body(tables.task_table("glue/sst2", records, rows))
+    assert cells[1:6] == ["end_point_error (px) ↓", "2.000 ± 0.016", "872", "1.81", "+0.190"]
+    assert paper[1] == "end_point_error (px) ↓"
+
+
+@pytest.mark.parametrize("change", [{"unit": "1"}, {"direction": "lower"}])
+def test_numbers_of_another_unit_or_direction_are_not_subtracted(make, change):
+    record = make(1, metrics={"accuracy": _metric(0.93, **change)})
+    (cells, *_) = _body(tables.task_table("glue/sst2", [record], _ROWS))
+    assert cells[4:6] == ["", ""]
+
+
+def test_partial_records_alone_make_no_table(make):
+    record = make(1, value=12.34, partial=True, partial_reason="first 5 examples")
+    text = tables.task_table("glue/sst2", [record], _ROWS)
+    assert _body(text) == []
+    assert "12.34" not in text
+    assert "Partial, so not in the table: small, 2026-01-02: first 5 examples." in text
+    rows = csv.DictReader(io.StringIO(tables.tables_csv([record], lambda _: _ROWS)))
+    assert list(rows) == []
+
+
+def test_a_partial_run_does_not_hide_the_whole_one_before_it(make):
+    records = [make(1, value=90.0), make(2, partial=True, partial_reason="first 5 examples")]
+    (cells, *_) = _body(tables.task_table("glue/sst2", records, ()))
+    assert cells[2] == "90.00 ± 0.86"
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"dataset": {"dev.tsv": {"size": 11}}}, "dataset_fingerprint"),
+        ({"protocol": "glue-dev-v2"}, "protocol"),
+        ({"task_version": 2}, "task_version"),
+        ({"split": "test"}, "split"),
+    ],
+)
+def test_records_that_do_not_compare_stand_apart_and_it_is_said(make, change, name):
+    records = [make(1, value=90.0), make(2, value=91.0, **change)]
+    text = tables.task_table("glue/sst2", records, ())
+    assert text.startswith(
+        "These 2 tables do not compare with each other: their records differ in " + name + ".\n"
+    )
+    assert text.count("| row | metric |") == 2
+    assert text.index("91.00") < text.index("90.00")  # the newest first
+    assert "do not compare" not in tables.task_table("glue/sst2", records[:1], ())
+
+
+def test_tables_depend_on_neither_order_nor_time_zone_nor_locale(make, monkeypatch):
+    records = [make(i, seed=i % 3, task=f"a/{'xyz'[i % 2]}") for i in range(6)]
+    records += [make(7, baseline="majority", task="a/x"), make(8, seed=None, task="a/x")]
+    pictures = {"a/x": "curves/a_x.png"}
+    expected = tables.tables(records, lambda _: _ROWS, pictures)
+    expected_csv = tables.tables_csv(records, lambda _: _ROWS)
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    old = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, "C")
+        random.Random(0).shuffle(records)
+        assert tables.tables(records, lambda _: _ROWS, pictures) == expected
+        assert tables.tables_csv(records, lambda _: _ROWS) == expected_csv
+    finally:
+        locale.setlocale(locale.LC_ALL, old)
+        monkeypatch.undo()
+        time.tzset()
+    assert expected.index("## a/x") < expected.index("curves/a_x.png") < expected.index("## a/y")
+
+
+def test_csv_holds_the_lines_of_the_tables(make):
+    records = [make(1), make(2, baseline="majority")]
+    lines = list(csv.DictReader(io.StringIO(tables.tables_csv(records, lambda _: _ROWS))))
+    assert [line["kind"] for line in lines] == ["run", "baseline", "paper", "paper"]
+    run = lines[0]
+    assert (run["value"], run["standard_error"], run["paper"]) == ("93.00", "0.86", "93.17")
+    assert (run["run_id"], run["dirty"], run["seed"]) == (records[0].run_id, "false", "0")
+    assert lines[2]["paper"] == "93.17"
+    assert lines[2]["value"] == ""
+
+
+def test_text_cannot_break_out_of_a_cell(make):
+    record = make(1, preset="a|b", overrides=("x=<script>", "y=[z](http://w)"))
+    text = tables.task_table("glue/sst2", [record], ())
+    assert "a\\|b; x=&lt;script&gt; y=[z]\\(http://w)" in text
+
+
+def test_a_table_is_put_between_its_markers_and_again():
+    text = "before\n<!-- begin a/b -->\nold\n<!-- end a/b -->\nafter <!-- begin c --><!-- end c -->"
+    once = tables.replace_between(text, "a/b", "| new |\n")
+    assert once == (
+        "before\n<!-- begin a/b -->\n\n| new |\n\n<!-- end a/b -->\n"
+        "after <!-- begin c --><!-- end c -->"
+    )
+    assert tables.replace_between(once, "a/b", "| new |\n") == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<!-- begin a -->",
+        "<!-- end a --><!-- begin a -->",
+        "<!-- begin a --><!-- end a --><!-- begin a --><!-- end a -->",
+    ],
+)
+def test_missing_or_doubled_markers_are_refused(text):
+    with pytest.raises(UserError, match=r"README\.md: needs one"):
+        tables.replace_between(text, "a", "table")
