@@ -89,24 +89,24 @@ def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
     base_pieces = api.TextData(tokenizer="sentencepiece", max_length=512, vocab_size=32_000)
     return {
         "small": api.RunConfig(
-            model=_scratch_model(small_pieces, 128, 32, 3, num_outputs),
+            model=_scratch_model(small_pieces, 128, 32, 3, num_outputs, dropout=0.1),
             data=small_pieces,
-            train=_scratch_training(steps=4000, batch_size=64, learning_rate=5e-4),
+            train=_scratch_training(steps=3000, batch_size=64, learning_rate=5e-4),
         ),
         "bytes_small": api.RunConfig(
-            model=_scratch_model(small_bytes, 128, 64, 4, num_outputs),
+            model=_scratch_model(small_bytes, 128, 64, 4, num_outputs, dropout=0.1),
             data=small_bytes,
             train=_scratch_training(steps=6000, batch_size=64, learning_rate=5e-4),
         ),
         "tiny": api.RunConfig(
-            model=_scratch_model(tiny_bytes, 32, 8, 2, num_outputs),
+            model=_scratch_model(tiny_bytes, 32, 8, 2, num_outputs, dropout=0.0),
             data=tiny_bytes,
-            train=_scratch_training(steps=300, batch_size=32, learning_rate=3e-3),
+            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
         ),
         "tiny_sentencepiece": api.RunConfig(
-            model=_scratch_model(tiny_pieces, 32, 8, 2, num_outputs),
+            model=_scratch_model(tiny_pieces, 32, 8, 2, num_outputs, dropout=0.1),
             data=tiny_pieces,
-            train=_scratch_training(steps=300, batch_size=32, learning_rate=3e-3),
+            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
         ),
         "base": api.RunConfig(
             model=_paper_model(base_bytes, num_outputs),
@@ -122,9 +122,14 @@ def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
 
 
 def _scratch_model(
-    data: api.TextData, channels: int, num_latents: int, num_layers: int, num_outputs: int
+    data: api.TextData,
+    channels: int,
+    num_latents: int,
+    num_layers: int,
+    num_outputs: int,
+    dropout: float,
 ) -> api.ModelConfig:
-    """Returns a model of one width throughout, with dropout."""
+    """Returns a model of one width throughout."""
     attention = api.AttentionConfig(num_heads=4)
     return api.ModelConfig(
         input=api.TextInput(
@@ -140,7 +145,7 @@ def _scratch_model(
         query=api.LearnedQuery(num_queries=1, channels=channels),
         decoder=api.DecoderConfig(cross_attention=attention),
         head=api.TanhLogits(num_outputs=num_outputs),
-        dropout=0.1,
+        dropout=dropout,
     )
 
 

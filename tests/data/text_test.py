@@ -115,7 +115,7 @@ def test_sentencepiece_training_says_why_it_cannot(sentences, vocab_size, named)
 
 @pytest.mark.parametrize("cut", [slice(0), slice(100), slice(1, None)])
 def test_broken_sentencepiece_model_names_the_field(model, cut):
-    with pytest.raises(errors.UserError, match=r"data\.model"):
+    with pytest.raises(errors.UserError, match=r"data\.model: not a SentencePiece model"):
         text.SentencePieceTokenizer(model[cut])
 
 

@@ -90,7 +90,7 @@ class PickleReader:
             if count > _MAX_OPCODES:
                 raise RefusedError("more opcodes than any checkpoint has")
             self._step(opcode.name, argument)
-        if self._outer_stacks or len(self._stack) != 1 :
+        if self._outer_stacks or len(self._stack) != 1 or self.position + 1 != len(self._data):
             raise ValueError("no single value, or bytes after it")
         value = _finished(self._stack.pop())
         _check_tree(value)
@@ -153,7 +153,7 @@ class PickleReader:
 
     def _set_items(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        if type(target) is not dict or len(items) % 2:
+        if type(target) is not dict:
             raise RefusedError("items for something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
             # Text only: the hash of a deep tuple overflows the interpreter's stack.
