@@ -15,7 +15,7 @@ from perceiver_bench.config import (
     TextInput,
     TrainConfig,
 )
-from perceiver_bench.data.sources import MemorySource, find_file, read_tsv, write_atomically
+from perceiver_bench.data.sources import MemorySource, find_file, read_tsv
 from perceiver_bench.data.text import (
     SENTENCEPIECE_ASSET,
     ByteTokenizer,
@@ -26,6 +26,7 @@ from perceiver_bench.data.text import (
     train_sentencepiece,
 )
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import write_atomically
 from perceiver_bench.metrics.base import MeanOfExamples, OverAll, PooledOverElements
 from perceiver_bench.metrics.classification import (
     ACCURACY,
@@ -33,6 +34,7 @@ from perceiver_bench.metrics.classification import (
     correct,
     cross_entropy,
 )
+from perceiver_bench.model.presets import language
 from perceiver_bench.registry import MissingDependency, register
 from perceiver_bench.task import Arrays, Assets, Example, Metric, Pooling, Source, Task
 
@@ -70,6 +72,7 @@ __all__ = [
     "correct",
     "cross_entropy",
     "find_file",
+    "language",
     "make_tokenizer",
     "pad_to_length",
     "read_tsv",

@@ -71,8 +71,7 @@ def _parse(text: str, hint: Any, override: str) -> Any:
         if len(parts) != len(kinds):
             raise UserError(f"--set={override}: {len(kinds)} values are due, comma between")
         return tuple(
-            _parse(part.strip(), kind, override)
-            for part, kind in zip(parts, kinds, strict=True)
+            _parse(part.strip(), kind, override) for part, kind in zip(parts, kinds, strict=True)
         )
     if hint is bool:
         if text.lower() not in ("true", "false"):

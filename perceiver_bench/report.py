@@ -6,6 +6,7 @@ import pathlib
 
 from perceiver_bench import registry
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import write_atomically
 from perceiver_bench.results import curves, record, reported, tables
 
 
@@ -49,7 +50,7 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
             print(f"{path}: out of date; run --mode=report --results_dir={results_dir}")
         return 1 if stale else 0
     for path, text in texts.items():
-        record.write_atomically(path, text.encode())
+        write_atomically(path, text.encode())
     for task, members in pictures.items():
         curves.plot_learning_curves(members, results_dir / addresses[task], paper_rows(task))
     return 0

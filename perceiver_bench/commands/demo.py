@@ -26,10 +26,21 @@ def demo(*, workdir: pathlib.Path, results_dir: pathlib.Path, seed: int) -> str:
         if not data_dir.exists():
             task.write_demo(data_dir, seed)
         logging.info("%s: data in %s", name, data_dir)
-        common = {"data_dir": data_dir, "results_dir": results_dir}
         for preset in task.demo_presets:
-            train(name, preset=preset, workdir=folder / preset, seed=seed, **common)
+            train(
+                name,
+                preset=preset,
+                data_dir=data_dir,
+                workdir=folder / preset,
+                seed=seed,
+                results_dir=results_dir,
+            )
         for baseline in task.baselines:
-            evaluate(name, checkpoint_name=f"{BASELINE}{baseline}", **common)
+            evaluate(
+                name,
+                checkpoint_name=f"{BASELINE}{baseline}",
+                data_dir=data_dir,
+                results_dir=results_dir,
+            )
         parts.append(table(name, results_dir, with_paper=False))
     return "\n\n".join(parts)

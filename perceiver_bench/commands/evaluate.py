@@ -191,7 +191,7 @@ def _write_record(
             **environment.environment(),
             "precision": {
                 "dtype": subject.config.model.dtype,
-                "jax_default_matmul_precision": jax.config.jax_default_matmul_precision,
+                "jax_default_matmul_precision": jax.config.read("jax_default_matmul_precision"),
             },
             "wall_seconds": round(seconds, 3),
             "learning_curve": list(subject.curve) or None,

@@ -41,10 +41,10 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
             return {"images": (None, None, None, 3)}
         case FlowInput():
             return {"images": (None, 2, None, None, 3)}
-        case MultimodalInput() as config:
+        case MultimodalInput() as inputs:
             return {
-                "images": (None, *config.video_size, 3),
-                "audio": (None, config.audio_samples, 1),
+                "images": (None, *inputs.video_size, 3),
+                "audio": (None, inputs.audio_samples, 1),
                 "image_points": (None,),
                 "audio_points": (None,),
             }
@@ -155,7 +155,7 @@ def forward(
 def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.npz")
     try:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, allow_pickle=False, **arrays)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -60,9 +60,7 @@ def train(
 
     def measure(state: TrainState) -> dict[str, float]:
         # On one device, as a later evaluation will be: the numbers have to be the same.
-        params, model_state = jax.device_put(
-            (state.params, state.model_state), jax.devices()[0]
-        )
+        params, model_state = jax.device_put((state.params, state.model_state), jax.devices()[0])
         batches = pipeline.evaluation_batches(held_out, preprocess, task.evaluation_group)
         collected = evaluation.collect(batches, lambda batch: rows(params, model_state, batch))
         return {name: one.value for name, one in evaluation.pool(task, collected).items()}

@@ -1,13 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of examples: files of benchmarks read into memory, and how files are written."""
+"""Sources of examples: files of benchmarks read into memory."""
 
 import collections
 import dataclasses
 import hashlib
-import os
 import pathlib
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,25 +117,3 @@ def _shown(value: str | Sequence[str]) -> str:
     """Returns `value` for a message: on one line and not long, whatever a file holds."""
     text = repr(value if isinstance(value, str) else "\t".join(value))
     return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
-    """Writes `data` to `path`, so that a reader sees the old file or the whole new one.
-
-    Missing folders are made.
-
-    Raises:
-        UserError: if the file cannot be written there.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

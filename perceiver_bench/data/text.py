@@ -11,8 +11,8 @@ import numpy as np
 import sentencepiece
 
 from perceiver_bench.config import TextData
-from perceiver_bench.data.sources import write_atomically
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import write_atomically
 
 PAD = 0
 SENTENCEPIECE_ASSET = "tokenizer.model"

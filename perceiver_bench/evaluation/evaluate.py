@@ -12,7 +12,7 @@ from flax import nnx
 
 from perceiver_bench.task import Arrays, Task
 
-Rows = dict[str, dict[str, np.ndarray]]
+Rows = Mapping[str, Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +24,7 @@ class Measured:
     num_examples: int
 
 
-def make_rows_step(
-    task: Task, graph: nnx.GraphDef
-) -> Callable[[Any, Any, Mapping[str, jax.Array]], dict[str, dict[str, jax.Array]]]:
+def make_rows_step(task: Task, graph: nnx.GraphDef) -> Callable[[Any, Any, Arrays], Rows]:
     """Compiles `(params, model state, batch) -> rows of every metric`, arrays [B] by name."""
 
     @jax.jit

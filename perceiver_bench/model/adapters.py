@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Input adapters: from a batch to the inputs [B, M, C] that the encoder attends to."""
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from perceiver_bench.config import (
     FlowInput,
     FourierPosition,
     ImageInput,
+    InputConfig,
     LearnedPosition,
     ModelConfig,
     MultimodalInput,
@@ -76,10 +76,12 @@ class BatchNorm(nnx.Module):
     def __init__(self, channels: int):
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
-        for name in ("mean", "variance"):
-            setattr(self, f"{name}_average", nnx.BatchStat(jnp.zeros(channels)))
-            setattr(self, f"{name}_hidden", nnx.BatchStat(jnp.zeros(channels)))
-            setattr(self, f"{name}_counter", nnx.BatchStat(jnp.zeros((), jnp.int32)))
+        self.mean_average = nnx.BatchStat(jnp.zeros(channels))
+        self.mean_hidden = nnx.BatchStat(jnp.zeros(channels))
+        self.mean_counter = nnx.BatchStat(jnp.zeros((), jnp.int32))
+        self.variance_average = nnx.BatchStat(jnp.zeros(channels))
+        self.variance_hidden = nnx.BatchStat(jnp.zeros(channels))
+        self.variance_counter = nnx.BatchStat(jnp.zeros((), jnp.int32))
 
     def _update(self, name: str, value: jax.Array) -> None:
         hidden = getattr(self, f"{name}_hidden")
@@ -229,6 +231,7 @@ class MultimodalAdapter(nnx.Module):
     """
 
     modalities = ("audio", "image", "label")
+    label_mask_token: nnx.Param
 
     def __init__(self, config: MultimodalInput, model: ModelConfig, *, rngs: nnx.Rngs):
         del model
@@ -281,16 +284,14 @@ def pad_channels(array: jax.Array, padding: jax.Array) -> jax.Array:
     return jnp.concatenate([array, padding], axis=-1)
 
 
-@functools.singledispatch
-def build_adapter(config, model: ModelConfig, *, rngs: nnx.Rngs):
-    """Builds the adapter of an input configuration."""
-    raise TypeError(f"no adapter for {type(config).__name__}")
+_ADAPTERS = {
+    TextInput: TextAdapter,
+    ImageInput: ImageAdapter,
+    FlowInput: FlowAdapter,
+    MultimodalInput: MultimodalAdapter,
+}
 
 
-for _config, _adapter in (
-    (TextInput, TextAdapter),
-    (ImageInput, ImageAdapter),
-    (FlowInput, FlowAdapter),
-    (MultimodalInput, MultimodalAdapter),
-):
-    build_adapter.register(_config, _adapter)
+def build_adapter(config: InputConfig, model: ModelConfig, *, rngs: nnx.Rngs):
+    """Builds the adapter of an input configuration; it has `channels` and is callable."""
+    return _ADAPTERS[type(config)](config, model, rngs=rngs)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heads: from the decoder's outputs [B, O, E] to a prediction, arrays by name."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -149,7 +151,7 @@ class MultimodalHead(nnx.Module):
         }
 
 
-def build_head(model: ModelConfig, channels: int, *, rngs: nnx.Rngs):
+def build_head(model: ModelConfig, channels: int, *, rngs: nnx.Rngs) -> Callable[..., Prediction]:
     """Builds the head; `channels` are the decoder's, or the latents' without a decoder."""
     match model.head, model.input:
         case Logits() as config, _:

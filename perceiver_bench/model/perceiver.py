@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from perceiver_bench.config import EncoderConfig, ModelConfig
-from perceiver_bench.model.adapters import Batch, build_adapter, truncated_normal
+from perceiver_bench.model.adapters import Adapted, Batch, build_adapter, truncated_normal
 from perceiver_bench.model.attention import CrossAttention, SelfAttention
 from perceiver_bench.model.heads import Prediction, build_head
 from perceiver_bench.model.queries import MultimodalQueries, Queries, build_queries
@@ -138,24 +138,26 @@ class PerceiverIO(nnx.Module):
         if self.config.decoder is None:
             return self.head(latents, adapted, None)
         if isinstance(self.query, MultimodalQueries) and "image_points" not in batch:
-            return self._decode_all_points(latents, adapted)
+            return self._decode_all_points(latents, adapted, self.query)
         queries = self.query(batch, adapted)
         return self.head(self.decode(latents, queries, key=decoder_key), adapted, queries)
 
-    def _decode_all_points(self, latents, adapted) -> Prediction:
+    def _decode_all_points(
+        self, latents: jax.Array, adapted: Adapted, query: MultimodalQueries
+    ) -> Prediction:
         """Decodes every audio patch and pixel, block after block from the same latents."""
-        num_audio, num_image = self.query.num_points()
+        num_audio, num_image = query.num_points()
         num_blocks = min(128, num_audio)
         audio, image = (_blocks_of_points(num, num_blocks) for num in (num_audio, num_image))
 
         def block(points):
-            queries = self.query({"audio_points": points[0], "image_points": points[1]}, adapted)
+            queries = query({"audio_points": points[0], "image_points": points[1]}, adapted)
             return self.head(self.decode(latents, queries), adapted, queries)
 
         parts = jax.lax.map(block, (audio, image))
         join = {name: jnp.moveaxis(part, 0, 1) for name, part in parts.items()}
         batch = latents.shape[0]
-        samples = num_audio * self.query.inputs.audio_patch
+        samples = num_audio * query.inputs.audio_patch
         return {
             "audio": join["audio"].reshape(batch, -1)[:, :samples],
             "image": join["image"].reshape(batch, -1, 3)[:, :num_image],

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from perceiver_bench.files import write_atomically
 from perceiver_bench.results import tables
-from perceiver_bench.results.record import Record, write_atomically
+from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 
 

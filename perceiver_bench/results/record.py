@@ -11,7 +11,6 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
 import pathlib
 import re
 import secrets
@@ -19,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import write_atomically
 from perceiver_bench.results import schema
 from perceiver_bench.results.environment import environment as environment
 
@@ -156,7 +156,10 @@ def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
         raise UserError(f"{where}: {fault}")
     path = results_dir / "records" / full["task"] / f"{run_id}.json"
     text = json.dumps(full, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, text.encode(), overwrite=False)
+    try:
+        write_atomically(path, text.encode(), overwrite=False)
+    except UserError as error:
+        raise UserError(f"{error}; give another folder with --results_dir") from error
     return path
 
 
@@ -222,34 +225,3 @@ def _without_private_paths(value: Any) -> Any:
             parts = pathlib.PurePath(match[2]).parts[1:]
             return (match[1] or "") + "/".join(parts[-2:])
     return value
-
-
-def write_atomically(path: pathlib.Path, content: bytes, *, overwrite: bool = True) -> None:
-    """Writes a file so that a reader sees all of it or none, and it survives a crash.
-
-    Raises:
-        UserError: naming the path, if it cannot be written, or exists and `overwrite` is
-            False.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if not overwrite and path.exists():
-                raise FileExistsError("the file exists")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error}); give a folder that can with --results_dir"
-        ) from error

@@ -169,9 +169,7 @@ def train(run: Run, state: TrainState) -> TrainState:
     log = MetricsLog(run.workdir, step)
     losses = _Losses()
     speed = _Speed(step, config)
-    bar = tqdm.tqdm(
-        total=config.steps, initial=step, unit="step", disable=not sys.stderr.isatty()
-    )
+    bar = tqdm.tqdm(total=config.steps, initial=step, unit="step", disable=not sys.stderr.isatty())
     with contextlib.closing(log), bar, _sigterm() as sigterm_came:
         while step < config.steps:
             batch = shard_batch(next(run.iterator), run.mesh)

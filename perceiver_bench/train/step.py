@@ -74,7 +74,7 @@ def make_train_step(
     def step(state: TrainState, batch: dict[str, jax.Array]):
         key = jax.random.fold_in(state.key, state.step)
 
-        def mean_loss(params: Tree):
+        def mean_loss(params: Any):
             model = nnx.merge(graph, params, state.model_state)
             losses = task.loss(model(batch, key=key), batch, label_smoothing)
             return losses.mean(), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
@@ -85,7 +85,7 @@ def make_train_step(
         )
         new_state = TrainState(
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=jax.tree.map(jnp.add, state.params, updates),
             model_state=model_state,
             optimizer_state=optimizer_state,
             key=state.key,

@@ -103,8 +103,7 @@ def target_format(path: pathlib.Path, name: str | None) -> str:
         return "official"
     if path.suffix:
         raise UserError(
-            f"--target={path}: the name does not tell the format;"
-            f" give --format={'|'.join(FORMATS)}"
+            f"--target={path}: the name does not tell the format; give --format={'|'.join(FORMATS)}"
         )
     return "orbax"
 
@@ -138,9 +137,7 @@ def load_any(path: pathlib.Path, config: ModelConfig) -> Weights:
         assert folder is not None
         return checkpoint.load_weights(folder)[0]
     if isinstance(config.input, TextInput):
-        query = PositionQuery(
-            max_length=config.input.max_length, channels=config.input.channels
-        )
+        query = PositionQuery(max_length=config.input.max_length, channels=config.input.channels)
         config = dataclasses.replace(config, query=query, head=TiedVocabulary())
     return load(path, config)[0]
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tasks of GLUE share: files, text as model input, and the sizes of models."""
 
+import dataclasses
 import functools
 import math
 import pathlib
@@ -12,6 +13,7 @@ import numpy as np
 from perceiver_bench import api
 
 _NUM_EPOCHS = 10  # of fine-tuning; paper, Table 13
+_PAPER_CHANNELS = 768  # of token embeddings and of queries; paper, Table 11
 
 
 def layout(folder: str) -> str:
@@ -165,21 +167,13 @@ def _scratch_training(steps: int, batch_size: int, learning_rate: float) -> api.
 
 
 def _paper_model(data: api.TextData, num_outputs: int) -> api.ModelConfig:
-    """Returns the paper's model (Table 11; head sizes as in the released weights)."""
-    attention = api.AttentionConfig(num_heads=8, qk_channels=256, v_channels=1280)
-    return api.ModelConfig(
-        input=api.TextInput(vocab_size=data.vocab_size, channels=768, max_length=data.max_length),
-        encoder=api.EncoderConfig(
-            num_latents=256,
-            latent_channels=1280,
-            cross_attention=attention,
-            self_attention=attention,
-            num_layers=26,
-        ),
-        query=api.LearnedQuery(num_queries=1, channels=768),
-        decoder=api.DecoderConfig(
-            cross_attention=api.AttentionConfig(num_heads=8, qk_channels=256, v_channels=768)
-        ),
+    """Returns the paper's network over this text, with a class query and a tanh head."""
+    network = api.language(
+        vocab_size=data.vocab_size, max_length=data.max_length, channels=_PAPER_CHANNELS
+    )
+    return dataclasses.replace(
+        network,
+        query=api.LearnedQuery(num_queries=1, channels=_PAPER_CHANNELS),
         head=api.TanhLogits(num_outputs=num_outputs),
     )
 

@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
 import hashlib
-import os
 
 import pytest
 from hypothesis import given
@@ -128,25 +127,3 @@ def test_find_file_names_the_flag_and_the_layout(tmp_path):
     path = tmp_path / "SST-2" / "dev.tsv"
     path.touch()
     assert sources.find_file(tmp_path, "SST-2/dev.tsv", layout) == path
-
-
-def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path):
-    path = tmp_path / "new" / "file"
-    sources.write_atomically(path, b"old")
-    sources.write_atomically(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(errors.UserError, match="file: cannot be written: No space left"):
-        sources.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -187,17 +187,6 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_flag(tmp_path, run):
         record.write(run, blocked)
 
 
-def test_an_existing_file_is_not_replaced_unless_asked(tmp_path):
-    path = tmp_path / "a.json"
-    record.write_atomically(path, b"first")
-    with pytest.raises(UserError, match="exists"):
-        record.write_atomically(path, b"second", overwrite=False)
-    assert path.read_bytes() == b"first"
-    record.write_atomically(path, b"third")
-    assert path.read_bytes() == b"third"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_absolute_paths_are_cut_to_two_parts_and_relative_ones_kept(tmp_path, run):
     run["checkpoint"]["path"] = "/home/somebody/work/sst2/best"
     run["overrides"] = ["data.model=/home/somebody/words.model", "train.steps=5"]

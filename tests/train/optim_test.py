@@ -48,13 +48,14 @@ def unstacked(params):
 def assert_trees_close(actual, expected):
     assert jax.tree.structure(actual) == jax.tree.structure(expected)
     for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
 def updates_after(transformation, params, gradients):
     state = transformation.init(params)
+    update = jax.jit(transformation.update)
     for gradient in gradients:
-        updates, state = transformation.update(gradient, state, params)
+        updates, state = update(gradient, state, params)
     return updates
 
 
@@ -121,10 +122,8 @@ def test_one_lamb_step_by_hand():
 def test_trust_ratio_is_that_of_optax_for_each_layer():
     params, updates = tree(0), tree(1)
     params["head"]["output"]["bias"] *= 0  # a zero norm has the ratio 1
-    actual, _ = optim.scale_by_trust_ratio().update(updates, optax.EmptyState(), params)
-    expected, _ = optax.scale_by_trust_ratio().update(
-        unstacked(updates), optax.EmptyState(), unstacked(params)
-    )
+    actual = updates_after(optim.scale_by_trust_ratio(), params, [updates])
+    expected = updates_after(optax.scale_by_trust_ratio(), unstacked(params), [unstacked(updates)])
     assert_trees_close(unstacked(actual), expected)
 
 

@@ -3,7 +3,6 @@
 import collections
 import importlib.util
 import os
-import pathlib
 import pickle
 import sys
 import types
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights import unpickle
 
-REFERENCE = pathlib.Path(__file__).parents[4] / "shared/reference/make_checkpoint.py"
 PROTOCOLS = range(6)
 TREE = {
     "encoder/~/linear": {
@@ -139,10 +137,10 @@ def test_params_and_state_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["imagenet_conv", "multimodal"])
-def test_reference_checkpoints_are_read_exactly(model, tmp_path):
-    if not REFERENCE.exists():
-        pytest.skip(f"needs the reference checkpoints' writer, {REFERENCE}")
-    spec = importlib.util.spec_from_file_location("make_checkpoint", REFERENCE)
+def test_reference_checkpoints_are_read_exactly(model, tmp_path, shared):
+    spec = importlib.util.spec_from_file_location(
+        "make_checkpoint", shared / "reference/make_checkpoint.py"
+    )
     make_checkpoint = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_checkpoint)
     params, state = make_checkpoint.params(model, 0)
