@@ -11,17 +11,19 @@ from perceiver_bench.config import ModelConfig
 from perceiver_bench.model.weights import mapping
 from perceiver_bench.model.weights.mapping import Weights
 
+_SHARP = ("cross_attention.attention.query.kernel", "decoder.attention.query.kernel")
+
 
 def _value(path: str, shape: tuple[int, ...]) -> np.ndarray:
     """One leaf, from a generator seeded by its path: well scaled, and never zero or one.
 
     What starts at zero or one in training would hide an exchange of two leaves. Queries of
-    the cross-attentions are large, so that the softmax picks single inputs.
+    the cross-attentions are large, so that the softmax picks single inputs and outputs differ.
     """
     rng = np.random.default_rng(zlib.crc32(path.encode()))
     value = rng.standard_normal(shape, dtype=np.float32)
     if path.endswith(".kernel"):
-        sharp = 3.0 if path == "encoder.cross_attention.attention.query.kernel" else 1.0
+        sharp = 3.0 if path.endswith(_SHARP) else 1.0
         inputs = shape[:-1] if path.endswith("convolution.kernel") else shape[-2:-1]
         return value * np.float32(sharp / math.sqrt(math.prod(inputs)))
     if path.endswith("_counter"):

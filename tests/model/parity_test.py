@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from random_weights import random_weights
 
 from perceiver_bench.config import ModelConfig
 from perceiver_bench.model import adapters, position, presets, queries
@@ -26,7 +27,6 @@ from perceiver_bench.model.heads import FLOW_SCALE_FACTOR
 from perceiver_bench.model.weights import huggingface, mapping
 from perceiver_bench.model.weights.huggingface_config import CLASSES
 from perceiver_bench.model.weights.mapping import Weights
-from tests.random_weights import random_weights
 
 if sys.version_info >= (3, 12):
     pytest.importorskip("torch", reason="the pinned torch has no build for this Python")
@@ -182,7 +182,7 @@ def _randomize(network) -> None:
         elif "layernorm" in name or "batchnorm" in name:
             value = 0.1 * value + (1.0 if name.endswith("weight") else 0.0)
         elif array.ndim > 1 and name.endswith(".weight") and "embeddings" not in name:
-            sharp = 3.0 if "cross_attention.attention.self.query" in name else 1.0
+            sharp = 3.0 if "cross_attention.attention.self.query.weight" in name else 1.0
             value = value * sharp / array[0].numel() ** 0.5
         elif array.ndim == 1:
             value = 0.05 * value
