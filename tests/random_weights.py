@@ -23,7 +23,7 @@ def _value(path: str, shape: tuple[int, ...]) -> np.ndarray:
     rng = np.random.default_rng(zlib.crc32(path.encode()))
     value = rng.standard_normal(shape, dtype=np.float32)
     if path.endswith(".kernel"):
-        sharp = 3.0 if path.endswith(_SHARP) else 1.0
+        sharp = 2.0 if path.endswith(_SHARP) else 1.0
         inputs = shape[:-1] if path.endswith("convolution.kernel") else shape[-2:-1]
         return value * np.float32(sharp / math.sqrt(math.prod(inputs)))
     if path.endswith("_counter"):

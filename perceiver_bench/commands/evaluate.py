@@ -91,10 +91,10 @@ def evaluate(
     return _write_record(task, subject, held_out, measured, limit, seconds, results_dir)
 
 
-def table(task_name: str, results_dir: pathlib.Path, *, with_paper: bool = True) -> str:
+def table(task_name: str, results_dir: pathlib.Path, *, made_up: bool = False) -> str:
     """Returns the task's table over all records of `results_dir`, as Markdown."""
-    records = [one for one in record.read_all(results_dir) if one.task == task_name]
-    return tables.task_table(task_name, records, report.paper_rows(task_name) if with_paper else ())
+    records = record.read_all(results_dir)
+    return tables.task_table(task_name, records, report.paper_rows(task_name), made_up=made_up)
 
 
 def _subject(task: Task, name: str, preset: str | None, changes: Sequence[str]) -> _Subject:

@@ -129,7 +129,9 @@ def _digits(unit: str) -> int:
     return 2 if unit in ("%", "x100", "dB") else 3
 
 
-def _lines(task_name: str, group: Group, rows: Sequence[ReportedRow]) -> list[dict[str, str]]:
+def _lines(
+    task_name: str, group: Group, rows: Sequence[ReportedRow], *, made_up: bool = False
+) -> list[dict[str, str]]:
     """Returns the lines of a group's table, as text by column of the CSV."""
     shared = {
         "task": task_name,
@@ -139,7 +141,7 @@ def _lines(task_name: str, group: Group, rows: Sequence[ReportedRow]) -> list[di
         "dataset_fingerprint": group.dataset_fingerprint,
     }
     lines = [
-        {**shared, **_run_line(record, name, value, rows)}
+        {**shared, **_run_line(record, name, value, () if made_up else rows)}
         for record in (*group.runs, *group.baselines)
         for name, value in record.metrics.items()
     ]
@@ -193,14 +195,19 @@ def _paper_line(row: ReportedRow) -> dict[str, str]:
 
 
 def task_table(
-    task_name: str, records: Iterable[Record], reported_rows: Sequence[ReportedRow]
+    task_name: str,
+    records: Iterable[Record],
+    reported_rows: Sequence[ReportedRow],
+    *,
+    made_up: bool = False,
 ) -> str:
     """Returns the Markdown tables of one task; records of other tasks are left out.
 
-    The difference is ours minus the published number of `reference_row`.
+    The difference is ours minus the published number of `reference_row`. On `made_up` data
+    there is none: the published rows are shown for their scale only.
     """
     found = groups(record for record in records if record.task == task_name)
-    parts = [_group_table(task_name, group, reported_rows) for group in found]
+    parts = [_group_table(task_name, group, reported_rows, made_up) for group in found]
     if not parts:
         return "No record yet.\n"
     if len(parts) > 1:
@@ -217,14 +224,22 @@ def task_table(
     return "\n".join(parts)
 
 
-def _group_table(task_name: str, group: Group, reported_rows: Sequence[ReportedRow]) -> str:
+def _group_table(
+    task_name: str, group: Group, reported_rows: Sequence[ReportedRow], made_up: bool
+) -> str:
     """Returns one Markdown table with what it rests on above and what it leaves out below."""
     parts = [f"{_escape(group.key[0].upper() + group.key[1:])}.\n"]
+    if made_up:
+        parts.append(
+            "The data is made up: the paper's rows are of the real benchmark and do not compare"
+            " with the others.\n"
+        )
     if group.runs or group.baselines:
         table = [_HEADER, ("---",) * len(_HEADER)]
-        table += map(_markdown_cells, _lines(task_name, group, reported_rows))
+        lines = _lines(task_name, group, reported_rows, made_up=made_up)
+        table += map(_markdown_cells, lines)
         parts.append("".join(f"| {' | '.join(cells)} |\n" for cells in table))
-    if against := _references(group, reported_rows):
+    if not made_up and (against := _references(group, reported_rows)):
         parts.append(f"Paper and difference (ours minus paper) are those of {against}.\n")
     if group.partial:
         left_out = "; ".join(
