@@ -3,6 +3,7 @@
 """`--set a.b=c`: changes one field of a frozen configuration, with its type checked."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -78,6 +79,9 @@ def _parse(text: str, hint: Any, override: str) -> Any:
             raise UserError(f"--set={override}: write true or false, not {text!r}")
         return text.lower() == "true"
     try:
-        return hint(text)
+        value = hint(text)
+        if hint is float and not math.isfinite(value):
+            raise ValueError
+        return value
     except ValueError:
         raise UserError(f"--set={override}: {text!r} is not of type {hint.__name__}") from None

@@ -202,11 +202,16 @@ def _dispatch(argv: list[str]) -> int:
             raise UserError(f"--mode={_MODE.value}: no such mode.{nearest(_MODE.value, MODES)}")
         return _COMMANDS[_MODE.value]()
     except UserError as error:
-        print(f"perceiver-bench: {error}", file=sys.stderr)
+        _complain(error)
         return 2
     except Interrupted as stop:
-        print(f"perceiver-bench: {stop}; the same command goes on from it", file=sys.stderr)
+        _complain(f"{stop}; the same command goes on from it")
         return 143
+
+
+def _complain(message: object) -> None:
+    """Prints one line on standard error, whatever a path or another library put into it."""
+    print(f"perceiver-bench: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _quiet_other_packages() -> None:
@@ -227,7 +232,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        print(f"perceiver-bench: {error}", file=sys.stderr)
+        _complain(error)
         sys.exit(2)
 
 

@@ -23,3 +23,12 @@ def shared() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the reference folder {SHARED}, which is absent")
     return SHARED
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves slow tests out unless -m or a test's own name asks for them."""
+    if config.option.markexpr or any("::" in argument for argument in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]

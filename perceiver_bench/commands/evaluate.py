@@ -152,6 +152,11 @@ def _curve(workdir: pathlib.Path, step: int | None) -> tuple[dict[str, Any], ...
     )
 
 
+def _matmul_precision() -> str | None:
+    # An option that JAX makes at import; `config.read` refuses those that a context can set.
+    return jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _write_record(
     task: Task,
     subject: _Subject,
@@ -191,7 +196,7 @@ def _write_record(
             **environment.environment(),
             "precision": {
                 "dtype": subject.config.model.dtype,
-                "jax_default_matmul_precision": jax.config.read("jax_default_matmul_precision"),
+                "jax_default_matmul_precision": _matmul_precision(),
             },
             "wall_seconds": round(seconds, 3),
             "learning_curve": list(subject.curve) or None,

@@ -3,14 +3,13 @@
 """`--mode=forward` and `--mode=convert`: the bare network, and its weights' formats."""
 
 import json
-import os
 import pathlib
 import resource
 import statistics
 import sys
 import time
-import uuid
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import jax
@@ -19,6 +18,7 @@ from absl import logging
 from flax import nnx
 
 from perceiver_bench import overrides
+from perceiver_bench.commands.setup import buildable
 from perceiver_bench.config import (
     FlowInput,
     ImageInput,
@@ -27,6 +27,7 @@ from perceiver_bench.config import (
     TextInput,
 )
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import atomic_file
 from perceiver_bench.model.presets import preset
 from perceiver_bench.model.weights.mapping import to_model
 from perceiver_bench.train import weights
@@ -50,6 +51,10 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
             }
 
 
+# What NumPy makes of files that are no .npz, or damaged ones. The first three are of a single
+# array, of compressed data, and of an archive in a way that Python does not read.
+_NOT_NPZ = (TypeError, zlib.error, NotImplementedError, zipfile.BadZipFile)
+_NOT_NPZ += (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError)
 _OPTIONAL = ("input_mask", "image_points", "audio_points")
 
 
@@ -64,7 +69,7 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UserError(f"--inputs={path}: no such file") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except _NOT_NPZ as error:
         raise UserError(f"--inputs={path}: not a readable .npz file ({error})") from error
     shapes = _input_shapes(config)
     missing = shapes.keys() - arrays.keys() - set(_OPTIONAL)
@@ -81,13 +86,22 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
         ):
             sizes = ["any" if size is None else size for size in due]
             raise UserError(f"--inputs={path}: {name} is {list(array.shape)}, not {sizes}")
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise UserError(
+                f"--inputs={path}: {name} holds {array.size} values of type {array.dtype};"
+                " numbers are due"
+            )
         if not np.all(np.isfinite(array)):
             raise UserError(f"--inputs={path}: {name} holds values that are not finite")
     if isinstance(config.input, TextInput):
         _check_tokens(path, arrays, config.input)
     if ("image_points" in arrays) != ("audio_points" in arrays):
         raise UserError(f"--inputs={path}: give both image_points and audio_points, or neither")
-    return {name: _narrow(array) for name, array in arrays.items()}
+    # float32 and int32 are what the networks compute in.
+    return {
+        name: array.astype(np.float32 if name in ("images", "audio") else np.int32)
+        for name, array in arrays.items()
+    }
 
 
 def _check_tokens(path: pathlib.Path, arrays: dict[str, np.ndarray], config: TextInput) -> None:
@@ -102,11 +116,6 @@ def _check_tokens(path: pathlib.Path, arrays: dict[str, np.ndarray], config: Tex
         )
     if arrays.get("input_mask", tokens).shape != tokens.shape:
         raise UserError(f"--inputs={path}: input_mask must have the shape of inputs")
-
-
-def _narrow(array: np.ndarray) -> np.ndarray:
-    """Returns float32 or int32, which is what the networks compute in."""
-    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
 
 
 def forward(
@@ -126,17 +135,22 @@ def forward(
     Raises:
         UserError: for weights or arrays that do not fit the network.
     """
-    config = overrides.apply(preset(model_name), changes)
+    config = buildable(overrides.apply(preset(model_name), changes))
     loaded, _ = weights.load(checkpoint, config)
     batch = read_inputs(inputs, config)
     graph, state = nnx.split(to_model(loaded))
     del loaded
     run = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch))
     start = time.perf_counter()
-    compiled = run.lower(state, batch).compile()
+    try:
+        lowered = run.lower(state, batch)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--inputs={inputs}: the network takes no such arrays: {error}") from error
+    compiled = lowered.compile()
     compile_seconds = time.perf_counter() - start
     prediction = jax.block_until_ready(compiled(state, batch))
-    _write_npz(outputs, {name: np.asarray(array) for name, array in prediction.items()})
+    with atomic_file(outputs) as file:
+        np.savez(file, **{name: np.asarray(array) for name, array in prediction.items()})
     if repeat:
         seconds = []
         for _ in range(repeat):
@@ -150,16 +164,6 @@ def forward(
             * (1 if sys.platform == "darwin" else 1024),
         }
         print(json.dumps(line))
-
-
-def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.npz")
-    try:
-        np.savez(temporary, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"--outputs={path}: cannot write there: {error.strerror}") from error
 
 
 def convert(
@@ -176,6 +180,7 @@ def convert(
         UserError: if the source is damaged or another model, or the target exists.
     """
     kind = weights.target_format(target, target_format)
-    loaded, origin = weights.load(source, overrides.apply(preset(model_name), changes))
+    config = buildable(overrides.apply(preset(model_name), changes))
+    loaded, origin = weights.load(source, config)
     weights.save(target, loaded, kind)
     logging.info("%s (%s) -> %s (%s)", source, origin["format"], target, kind)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from perceiver_bench import config as configs
 from perceiver_bench import overrides
 from perceiver_bench.errors import UserError, nearest
+from perceiver_bench.model.weights.mapping import flatten
 from perceiver_bench.task import Task
+from perceiver_bench.train.step import structure
 
 
 def build_config(task: Task, preset: str | None, changes: Sequence[str]) -> configs.RunConfig:
@@ -31,6 +33,8 @@ def _consistent(config: configs.RunConfig) -> configs.RunConfig:
     if isinstance(config.model.input, configs.TextInput):
         for field in ("vocab_size", "max_length"):
             data, model = getattr(config.data, field), getattr(config.model.input, field)
+            if data < 1:
+                raise UserError(f"--set=data.{field}={data}: at least 1 is due")
             if data > model:
                 raise UserError(
                     f"--set=data.{field}={data}: more than model.input.{field}={model}; set both"
@@ -38,7 +42,24 @@ def _consistent(config: configs.RunConfig) -> configs.RunConfig:
     for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
         if getattr(config.train, name) < 1:
             raise UserError(f"--set=train.{name}={getattr(config.train, name)}: at least 1 is due")
+    buildable(config.model)
     return config
+
+
+def buildable(model: configs.ModelConfig) -> configs.ModelConfig:
+    """Returns the configuration of a network whose sizes agree with each other.
+
+    Raises:
+        UserError: if they do not, such as channels that do not divide into the heads.
+    """
+    for path, value in flatten(configs.to_dict(model)).items():
+        if type(value) is int and value < 1 and not path.endswith("min_padding"):
+            raise UserError(f"--set: {path}={value} of the model: at least 1 is due")
+    try:
+        structure(model)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(f"--set: no network of these sizes: {error}") from error
+    return model
 
 
 def writable_folder(path: pathlib.Path, flag: str) -> pathlib.Path:

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--mode=train`: trains a task, or goes on with the run in its workdir."""
 
-import os
 import pathlib
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import jax
 import optax
@@ -19,7 +17,7 @@ from perceiver_bench.data import pipeline
 from perceiver_bench.evaluation import evaluate as evaluation
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.model.weights.mapping import unflatten
-from perceiver_bench.task import Source, Task
+from perceiver_bench.task import Task
 from perceiver_bench.train import checkpoint, loop, optim, sharding, weights
 from perceiver_bench.train.step import TrainState, initial_state, make_train_step, structure
 
@@ -53,7 +51,16 @@ def train(
     source = task.source(data_dir, train_split)
     held_out = task.source(data_dir, evaluation_split)
     workdir = writable_folder(workdir, "workdir")
-    assets = _assets(task, config, workdir, source)
+    identity = {
+        "task": task.name,
+        "task_version": task.version,
+        "seed": seed,
+        "init": str(init) if init else None,
+        "data": dict(source.fingerprint),
+    }
+    old = loop.check_workdir(workdir, config, identity)
+    # A run keeps the files that it made at its start in its checkpoints.
+    assets = checkpoint.extras(old) if old else task.prepare_assets(config.data, source)
     preprocess = task.preprocess(config.data, assets)
     transformation = optim.optimizer(config.train.optimizer, config.train.steps)
     rows = evaluation.make_rows_step(task, structure(config.model))
@@ -75,13 +82,7 @@ def train(
         mesh=mesh,
         extras=assets,
         metadata={
-            "identity": {
-                "task": task.name,
-                "task_version": task.version,
-                "seed": seed,
-                "init": str(init) if init else None,
-                "data": dict(source.fingerprint),
-            },
+            "identity": identity,
             "preset": preset or task.default_preset,
             "overrides": list(changes),
         },
@@ -89,27 +90,13 @@ def train(
         higher_is_better=task.metrics[task.main_metric].direction == "higher",
     )
     state = initial_state(config.model, transformation, seed)
-    if init and not checkpoint.steps(workdir / "checkpoints"):
+    if init and not old:
         state = _initialised(task, config, transformation, state, init)
     logging.info("%s: %s parameters", task.name, f"{num_params(config.model):,}")
-    loop.train(run, loop.resume(run, state))
+    loop.train(run, *loop.resume(run, state))
     return evaluate(
         task_name, checkpoint_name=str(workdir), data_dir=data_dir, results_dir=results_dir
     )
-
-
-def _assets(
-    task: Task, config: configs.RunConfig, workdir: pathlib.Path, source: Source
-) -> Mapping[str, bytes]:
-    """Returns the task's small files: made once, then kept in the workdir."""
-    folder = workdir / "assets"
-    if not folder.is_dir():
-        temporary = workdir / f"assets-{uuid.uuid4().hex}"
-        temporary.mkdir()
-        for name, content in task.prepare_assets(config.data, source).items():
-            (temporary / name).write_bytes(content)
-        os.replace(temporary, folder)
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def _initialised(

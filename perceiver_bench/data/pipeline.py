@@ -13,6 +13,10 @@ from perceiver_bench.task import Arrays, Example, Source
 # Threads that prepare examples ahead of the step; the order does not depend on them.
 _READ = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
 
+# Endless for every purpose. Without a number Grain takes the largest integer, which does not
+# survive the division by a batch size of 1.
+_PASSES = 2**31
+
 
 class _Indexed:
     """A source as Grain wants it: random access by a plain int."""
@@ -45,7 +49,7 @@ def training_batches(
     if not len(source):
         raise UserError("--data_dir: the training split has no examples")
     examples = grain.MapDataset.source(_Indexed(source, len(source))).seed(seed)
-    prepared = examples.shuffle().repeat().map(preprocess).batch(batch_size)
+    prepared = examples.shuffle().repeat(_PASSES).map(preprocess).batch(batch_size)
     return iter(prepared.to_iter_dataset(_READ))
 
 
@@ -59,7 +63,12 @@ def evaluation_batches(
 
     The last batch is filled with zeros; `valid` [group] says which examples are real.
     `limit` keeps the first examples only.
+
+    Raises:
+        UserError: if the source has no examples.
     """
+    if not len(source):
+        raise UserError("--data_dir: the evaluation split has no examples")
     num_examples = len(source) if limit is None else min(limit, len(source))
     examples = grain.MapDataset.source(_Indexed(source, num_examples))
     seen = 0

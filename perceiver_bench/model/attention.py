@@ -168,7 +168,9 @@ def drop(array: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
     """Zeroes elements with probability `rate` and scales the others; None drops nothing."""
     if key is None or rate == 0.0:
         return array
-    keep = jax.random.bernoulli(key, 1 - rate, array.shape)
+    # Behind a barrier, or the compiler draws the mask again in every loop that reads it:
+    # without it dropout took as long as all of the rest of a training step on a CPU.
+    keep = jax.lax.optimization_barrier(jax.random.bernoulli(key, 1 - rate, array.shape))
     return jnp.where(keep, array / (1 - rate), 0).astype(array.dtype)
 
 

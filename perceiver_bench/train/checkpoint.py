@@ -5,16 +5,22 @@
 A checkpoint is a folder named by its step, with the items `params`, `model_state`,
 `optimizer`, `rngs`, `data` (position of the input iterator) and `metadata` (JSON: the
 configuration, checksums, and small files such as a tokenizer). Orbax writes under a
-temporary name and renames at the end, so a folder named by a number is complete. Each
-array has a CRC-32 in the metadata, so that a file damaged later is noticed.
+temporary name and renames at the end, so a folder named by a number is complete. Arrays,
+the position and the metadata have CRC-32 sums, so that a file damaged later is noticed.
 """
 
 import base64
+import gc
+import json
+import logging
 import pathlib
 import re
 import shutil
+import sys
+import threading
+import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grain
@@ -35,6 +41,10 @@ from perceiver_bench.model.weights.mapping import (
 from perceiver_bench.train.step import TrainState
 
 FORMAT_VERSION = 1
+_OF_WEIGHTS = {"model", "extras", "checksums"}
+_OF_RUNS = {"run", "extras", "checksums", "position_checksum"}
+_OF_RUNS |= {"step", "losses", "identity", "preset", "overrides"}
+_TEMPORARY = ".orbax-checkpoint-tmp"  # how Orbax marks what it has not finished
 
 
 class Damaged(UserError):
@@ -48,12 +58,43 @@ def steps(folder: pathlib.Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if re.fullmatch(r"\d+", path.name))
 
 
-def _checkpointer() -> ocp.Checkpointer:
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+class _OrbaxError(Exception):
+    """What Orbax says went wrong, in one line."""
+
+
+def _orbax(action: Callable[[ocp.Checkpointer], Any]) -> Any:
+    """Returns `action(checkpointer)`; raises _OrbaxError.
+
+    An error in a thread of Orbax is logged, printed and raised; here it is raised only.
+    """
+    reason = ""
+    hooks = threading.excepthook, sys.unraisablehook
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable()
+        threading.excepthook = sys.unraisablehook = lambda _: None
+        try:
+            with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+                return action(checkpointer)
+        except Exception as error:  # of tensorstore, of threads, of Orbax itself
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        finally:
+            if reason:
+                for thread in threading.enumerate():
+                    if type(thread).__module__.startswith("orbax."):
+                        threading.Thread.join(thread)  # its own `join` raises once more
+                gc.collect()  # coroutines that nobody awaited complain when they go
+            threading.excepthook, sys.unraisablehook = hooks
+            logging.disable(logging.NOTSET)
+    raise _OrbaxError(reason)
 
 
 def _checksum(array: Any) -> int:
     return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+def _json_checksum(value: Any) -> int:
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
@@ -77,6 +118,11 @@ def _encode(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: base64.b64encode(content).decode() for name, content in files.items()}
 
 
+def extras(metadata: Mapping[str, Any]) -> dict[str, bytes]:
+    """Returns the small files that a checkpoint's metadata holds."""
+    return {name: base64.b64decode(text) for name, text in metadata["extras"].items()}
+
+
 def _write(path: pathlib.Path, items: dict[str, Any], arrays: dict[str, dict], metadata: dict):
     """Writes one composite checkpoint; raises UserError if that fails."""
     metadata = metadata | {
@@ -86,24 +132,23 @@ def _write(path: pathlib.Path, items: dict[str, Any], arrays: dict[str, dict], m
             for name, leaves in arrays.items()
         },
     }
+    metadata["checksum"] = _json_checksum(metadata)
     items = {
         **{name: ocp.args.StandardSave(unflatten(leaves)) for name, leaves in arrays.items()},
         **items,
         "metadata": ocp.args.JsonSave(metadata),
     }
     try:
-        with _checkpointer() as checkpointer:
-            checkpointer.save(path.resolve(), args=ocp.args.Composite(**items))
-    except Exception as error:  # Orbax passes on errors of tensorstore and of its threads
-        shutil.rmtree(path, ignore_errors=True)
-        clean(path.parent)
-        reason = str(error).strip().splitlines()[0][:200] if str(error) else type(error).__name__
-        raise UserError(f"cannot write the checkpoint {path}: {reason}") from error
+        _orbax(lambda orbax: orbax.save(path.resolve(), args=ocp.args.Composite(**items)))
+    except _OrbaxError as error:
+        for half in (path, *path.parent.glob(f"{path.name}{_TEMPORARY}*")):
+            shutil.rmtree(half, ignore_errors=True)
+        raise UserError(f"cannot write the checkpoint {path}: {error}") from error
 
 
 def clean(folder: pathlib.Path) -> None:
     """Removes what an interrupted save or removal left in `folder`."""
-    for path in folder.glob("*.orbax-checkpoint-tmp*") if folder.is_dir() else ():
+    for path in folder.glob(f"*{_TEMPORARY}*") if folder.is_dir() else ():
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -128,11 +173,12 @@ def save(
     path = folder / str(step)
     if path.exists():
         return
+    metadata["position_checksum"] = _json_checksum(iterator.get_state())
     data = {"data": grain.checkpoint.CheckpointSave(iterator)}
     _write(path, data, _array_items(state), metadata)
     for old in steps(folder)[:-keep]:
         # Renamed first: a removal that is interrupted must not leave half a checkpoint.
-        doomed = folder / f"{old}.orbax-checkpoint-tmp-removed"
+        doomed = folder / f"{old}{_TEMPORARY}-removed"
         (folder / str(old)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
@@ -157,14 +203,18 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
     Raises:
         Damaged: if there is none that this version can read.
     """
+    args = ocp.args.Composite(metadata=ocp.args.JsonRestore())
     try:
-        with _checkpointer() as checkpointer:
-            args = ocp.args.Composite(metadata=ocp.args.JsonRestore())
-            metadata = checkpointer.restore(path.resolve(), args=args)["metadata"]
-    except Exception as error:
+        metadata = _orbax(lambda orbax: orbax.restore(path.resolve(), args=args))["metadata"]
+    except _OrbaxError as error:
         raise Damaged(f"checkpoint {path} is damaged or incomplete: no metadata") from error
     if not isinstance(metadata, dict) or metadata.get("format_version") != FORMAT_VERSION:
         raise Damaged(f"checkpoint {path}: not of format version {FORMAT_VERSION}")
+    if metadata.pop("checksum", None) != _json_checksum(metadata):
+        raise Damaged(f"checkpoint {path} is damaged: its metadata has changed")
+    missing = (_OF_RUNS if "run" in metadata else _OF_WEIGHTS) - metadata.keys()
+    if missing:
+        raise Damaged(f"checkpoint {path}: its metadata lacks {', '.join(sorted(missing))}")
     return metadata
 
 
@@ -179,14 +229,11 @@ def _read(path: pathlib.Path, items: dict[str, Any], targets: dict[str, dict], m
         name: ocp.args.StandardRestore(unflatten({k: abstract(v) for k, v in leaves.items()}))
         for name, leaves in targets.items()
     }
+    args = ocp.args.Composite(**arguments, **items)
     try:
-        with _checkpointer() as checkpointer:
-            restored = checkpointer.restore(
-                path.resolve(), args=ocp.args.Composite(**arguments, **items)
-            )
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise Damaged(f"checkpoint {path} is damaged: {lines[0][:160]}") from error
+        restored = _orbax(lambda orbax: orbax.restore(path.resolve(), args=args))
+    except _OrbaxError as error:
+        raise Damaged(f"checkpoint {path} is damaged: {error}") from error
     arrays = {}
     for name in targets:
         arrays[name] = flatten(restored[name])
@@ -198,8 +245,10 @@ def _read(path: pathlib.Path, items: dict[str, Any], targets: dict[str, dict], m
 
 def restore(
     path: pathlib.Path, template: TrainState, iterator: grain.DatasetIterator
-) -> TrainState:
+) -> tuple[TrainState, list[float]]:
     """Reads the whole state of a run into the shape of `template`, and moves `iterator`.
+
+    The second value are the losses that `save` was given.
 
     Raises:
         Damaged: if anything in it is missing or has changed.
@@ -208,9 +257,11 @@ def restore(
     targets = _array_items(template)
     data = {"data": grain.checkpoint.CheckpointRestore(iterator)}
     arrays = _read(path, data, targets, metadata)
+    if metadata["position_checksum"] != _json_checksum(iterator.get_state()):
+        raise Damaged(f"checkpoint {path} is damaged: the position in the data has changed")
     _, optimizer = jax.tree.flatten(template.optimizer_state)
     names = _leaves(template.optimizer_state)
-    return TrainState(
+    state = TrainState(
         step=jax.numpy.asarray(metadata["step"], jax.numpy.int32),
         params=unflatten(arrays["params"]),
         model_state=unflatten(arrays.get("model_state", {})),
@@ -219,6 +270,7 @@ def restore(
         ),
         key=jax.random.wrap_key_data(arrays["rngs"]["key"]),
     )
+    return state, metadata["losses"]
 
 
 def load_weights(path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
@@ -235,11 +287,10 @@ def load_weights(path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
     params, state = (flatten(tree) for tree in split_state(expected_shapes(model)))
     targets = {"params": params, "model_state": state} if state else {"params": params}
     arrays = _read(path, {}, targets, metadata)
-    extras = {name: base64.b64decode(text) for name, text in metadata["extras"].items()}
     weights = Weights(
         config=model,
         params=unflatten(arrays["params"]),
         state=unflatten(arrays.get("model_state", {})),
-        extras=extras,
+        extras=extras(metadata),
     )
     return weights, metadata

@@ -3,8 +3,8 @@
 """The training loop.
 
 Order of operations in one turn, which resuming relies on: take a batch, take the step,
-log, evaluate, save. Losses are looked at before anything is saved, so a checkpoint never
-holds a state after a loss that was not finite.
+log, evaluate, save. Losses and norms are looked at before anything is saved, so a checkpoint
+never holds a state that is not finite.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import pathlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import grain
@@ -60,43 +60,74 @@ class Run:
     higher_is_better: bool
 
 
-def resume(run: Run, fresh: TrainState) -> TrainState:
-    """Returns the state of the newest checkpoint in the workdir, or `fresh` if none is there.
+def check_workdir(
+    workdir: pathlib.Path, config: configs.RunConfig, identity: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Returns the metadata of the newest checkpoint to resume from, or None if there is none.
+
+    What an interrupted save left behind is removed.
 
     Raises:
-        UserError: if the newest is damaged (naming it and the one before it), or belongs to
-            another configuration.
+        UserError: if a checkpoint is damaged, or the workdir holds another run, naming the
+            first field that differs.
     """
-    folder = run.workdir / "checkpoints"
-    checkpoint.clean(folder)
-    checkpoint.clean(run.workdir / "best")
-    steps = checkpoint.steps(folder)
-    if not steps:
-        return fresh
-    path = folder / str(steps[-1])
+    for name in ("best", "checkpoints"):
+        folder = workdir / name
+        checkpoint.clean(folder)
+        newest = None
+        if steps := checkpoint.steps(folder):
+            with _mend(folder, steps):
+                newest = checkpoint.read_metadata(folder / str(steps[-1]))
+            _check_same_run(workdir, newest, config, identity)
+    return newest
+
+
+@contextlib.contextmanager
+def _mend(folder: pathlib.Path, steps: list[int]) -> Iterator[None]:
+    """Says in the error of a damaged newest checkpoint how the run can go on without it."""
     try:
-        _check_same_run(checkpoint.read_metadata(path), run)
-        state = checkpoint.restore(path, fresh, run.iterator)
+        yield
     except checkpoint.Damaged as error:
-        before = f"to go on from step {steps[-2]}" if steps[1:] else "to start again"
-        raise UserError(f"{error}; remove that folder {before}") from error
-    logging.info("resuming from %s", path)
-    return state
+        before = f"from step {steps[-2]}" if steps[1:] else "without it"
+        raise UserError(
+            f"{error}; remove the folder {folder / str(steps[-1])} to go on {before}"
+        ) from error
 
 
-def _check_same_run(metadata: Mapping[str, Any], run: Run) -> None:
+def _check_same_run(
+    workdir: pathlib.Path,
+    metadata: Mapping[str, Any],
+    config: configs.RunConfig,
+    identity: Mapping[str, Any],
+) -> None:
     """Raises UserError if the workdir's run differs from the one asked for."""
-    old = {**_flat(metadata["run"]), **_flat(metadata["identity"], "identity.")}
-    new = {
-        **_flat(configs.to_dict(run.config)),
-        **_flat(run.metadata["identity"], "identity."),
-    }
-    for name in sorted(old.keys() | new.keys()):
+    old = {**_flat(metadata["identity"]), **_flat(metadata["run"])}
+    new = {**_flat(identity), **_flat(configs.to_dict(config))}
+    for name in dict.fromkeys([*new, *old]):
         if old.get(name) != new.get(name):
             raise UserError(
-                f"--workdir={run.workdir} holds a run with {name.removeprefix('identity.')}="
-                f"{old.get(name)}, not {new.get(name)}; choose another workdir"
+                f"--workdir={workdir} holds a run with {name}={old.get(name)}, not"
+                f" {new.get(name)}; choose another workdir"
             )
+
+
+def resume(run: Run, fresh: TrainState) -> tuple[TrainState, Sequence[float]]:
+    """Returns the state of the newest checkpoint in the workdir, or `fresh` if none is there.
+
+    The losses that come with it are those since the last row of the log.
+
+    Raises:
+        UserError: if the newest is damaged, naming it and the one before it.
+    """
+    folder = run.workdir / "checkpoints"
+    steps = checkpoint.steps(folder)
+    if not steps:
+        return fresh, ()
+    path = folder / str(steps[-1])
+    with _mend(folder, steps):
+        state, losses = checkpoint.restore(path, fresh, run.iterator)
+    logging.info("resuming from %s", path)
+    return state, losses
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -128,36 +159,46 @@ def _sigterm() -> Iterator[Callable[[], bool]]:
 
 
 class _Losses:
-    """Losses still on the device, looked at together so that steps need not wait."""
+    """Numbers still on the device, looked at together so that steps need not wait."""
 
-    def __init__(self):
-        self._pending: list[tuple[int, jax.Array]] = []
+    def __init__(self, losses: Sequence[float]):
+        self._losses = list(losses)
+        self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
 
-    def add(self, step: int, loss: jax.Array) -> None:
-        self._pending.append((step, loss))
+    def add(self, step: int, numbers: Mapping[str, jax.Array]) -> None:
+        self._pending.append((step, numbers))
 
-    def mean(self) -> float:
-        """Returns the mean loss since the last call.
+    def settle(self) -> list[float]:
+        """Returns the losses since the last mean.
 
         Raises:
-            UserError: if one was not finite, naming its step.
+            UserError: if a number of a step was not finite, naming both.
         """
-        losses = [(step, float(loss)) for step, loss in self._pending]
+        for step, numbers in self._pending:
+            for name, number in numbers.items():
+                if not math.isfinite(number):
+                    raise UserError(
+                        f"the {name.replace('_', ' ')} at step {step} is {float(number)}; the"
+                        " checkpoints before it are kept. Lower train.optimizer.learning_rate or"
+                        " set train.optimizer.clip_norm, in a new workdir"
+                    )
+            self._losses.append(float(numbers["loss"]))
         self._pending.clear()
-        for step, loss in losses:
-            if not math.isfinite(loss):
-                raise UserError(
-                    f"the loss at step {step} is {loss}; the last good checkpoint is kept."
-                    " Lower train.optimizer.learning_rate or set train.optimizer.clip_norm"
-                )
-        return sum(loss for _, loss in losses) / len(losses)
+        return list(self._losses)
+
+    def mean(self) -> float:
+        """Returns the mean loss since the last call; raises as `settle` does."""
+        losses = self.settle()
+        self._losses.clear()
+        return sum(losses) / len(losses)
 
 
-def train(run: Run, state: TrainState) -> TrainState:
+def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> TrainState:
     """Trains from `state` to the last step, evaluating and saving on the way.
 
     The state is evaluated and saved at the end whatever the intervals are. `best` in the
-    workdir keeps the checkpoint with the best main metric.
+    workdir keeps the checkpoint with the best main metric. `losses_before` are those that
+    `resume` gives.
 
     Raises:
         UserError: for a loss that is not finite or a checkpoint that cannot be written.
@@ -167,7 +208,7 @@ def train(run: Run, state: TrainState) -> TrainState:
     state = replicate(state, run.mesh)
     step = int(state.step)
     log = MetricsLog(run.workdir, step)
-    losses = _Losses()
+    losses = _Losses(losses_before)
     speed = _Speed(step, config)
     bar = tqdm.tqdm(total=config.steps, initial=step, unit="step", disable=not sys.stderr.isatty())
     with contextlib.closing(log), bar, _sigterm() as sigterm_came:
@@ -175,12 +216,12 @@ def train(run: Run, state: TrainState) -> TrainState:
             batch = shard_batch(next(run.iterator), run.mesh)
             state, numbers = run.step(state, batch)
             step += 1
-            losses.add(step, numbers["loss"])
+            losses.add(step, numbers)
             bar.update()
             last = step == config.steps
             stopping = sigterm_came()
-            saves = last or stopping or step % config.checkpoint_every == 0
             evaluates = last or step % config.evaluate_every == 0
+            saves = last or step % config.checkpoint_every == 0
             if saves or evaluates or step % config.log_every == 0:
                 rate = float(run.schedule(step - 1))
                 row = {"loss": losses.mean(), "learning_rate": rate}
@@ -192,8 +233,10 @@ def train(run: Run, state: TrainState) -> TrainState:
                 log.write(step, evaluation=measured)
                 speed.note(step, measured)
                 _keep_best(run, state, step, measured)
-            if saves:
-                _save(run, state, run.workdir / "checkpoints", KEEP, {})
+            if saves or stopping:
+                # A stop adds no row: the log will be that of a run without one.
+                more = {"losses": losses.settle()}
+                _save(run, state, run.workdir / "checkpoints", KEEP, more)
             if stopping and not last:
                 raise Interrupted(f"stopped by SIGTERM; saved step {step} in {run.workdir}")
     return state
@@ -208,12 +251,14 @@ def _keep_best(run: Run, state: TrainState, step: int, measured: Mapping[str, fl
     """Saves the state in `best` if its main metric is above (or below) all before it."""
     folder = run.workdir / "best"
     value = measured[run.main_metric]
+    if math.isnan(value):
+        return
     old = checkpoint.steps(folder)
     if old:
         best = checkpoint.read_metadata(folder / str(old[-1]))["best"]
         if old[-1] >= step or (value <= best if run.higher_is_better else value >= best):
             return
-    _save(run, state, folder, 1, {"best": value})
+    _save(run, state, folder, 1, {"best": value, "losses": []})
 
 
 class _Speed:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state of a training run and the pure function that takes one step."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ class TrainState(NamedTuple):
     key: jax.Array
 
 
+@functools.cache
 def structure(config: ModelConfig) -> nnx.GraphDef:
     """Returns the network's structure without any arrays."""
     return nnx.split(nnx.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0))))[0]
@@ -66,8 +68,8 @@ def make_train_step(
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]:
     """Compiles `(state, batch) -> (state, numbers)`; the given state's memory is reused.
 
-    The loss is the mean over the batch. The numbers are `loss` and `gradient_norm`, the
-    global norm before clipping.
+    The loss is the mean over the batch. The numbers are `loss`, `gradient_norm` (the global
+    norm before clipping) and `parameter_norm` (after the update).
     """
     graph = structure(config)
 
@@ -90,6 +92,10 @@ def make_train_step(
             optimizer_state=optimizer_state,
             key=state.key,
         )
-        return new_state, {"loss": loss, "gradient_norm": optax.global_norm(gradients)}
+        return new_state, {
+            "loss": loss,
+            "gradient_norm": optax.tree.norm(gradients),
+            "parameter_norm": optax.tree.norm(new_state.params),
+        }
 
     return jax.jit(step, donate_argnums=0)

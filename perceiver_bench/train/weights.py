@@ -17,6 +17,7 @@ from perceiver_bench.train import checkpoint
 
 FORMATS = ("orbax", "huggingface", "official")
 _OFFICIAL_SUFFIXES = (".pystate", ".pickle", ".pkl")
+_FILE_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".npz", ".json")
 
 
 def checkpoint_folder(path: pathlib.Path) -> pathlib.Path | None:
@@ -46,9 +47,9 @@ def detect_format(path: pathlib.Path) -> str:
     if path.is_dir() and checkpoint_folder(path):
         return "orbax"
     if not path.exists():
-        raise UserError(f"--checkpoint={path}: no such file or folder")
+        raise UserError(f"{path}: no such file or folder of weights")
     raise UserError(
-        f"--checkpoint={path}: neither an official file ({', '.join(_OFFICIAL_SUFFIXES)}), nor a"
+        f"{path}: neither an official file ({', '.join(_OFFICIAL_SUFFIXES)}), nor a"
         " Hugging Face folder (with config.json), nor an Orbax checkpoint or a workdir"
     )
 
@@ -91,19 +92,26 @@ def _check_same_network(path: pathlib.Path, found: ModelConfig, due: ModelConfig
     if differing:
         more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise UserError(
-            f"--checkpoint={path} holds another model: {'; '.join(differing[:3])}{more}"
+            f"{path} holds another model: {'; '.join(differing[:3])}{more}"
         )
 
 
 def target_format(path: pathlib.Path, name: str | None) -> str:
-    """Returns the format to write: `name`, or what the target's name says."""
+    """Returns the format to write: `name`, or what the target's name says.
+
+    The official suffixes mean an official file; any other name is a folder for Orbax.
+
+    Raises:
+        UserError: for a suffix of files that are not written.
+    """
     if name:
         return name
     if path.suffix in _OFFICIAL_SUFFIXES:
         return "official"
-    if path.suffix:
+    if path.suffix in _FILE_SUFFIXES:
         raise UserError(
-            f"--target={path}: the name does not tell the format; give --format={'|'.join(FORMATS)}"
+            f"--target={path}: {path.suffix} files are not written; name a folder and give"
+            f" --format={'|'.join(FORMATS)}"
         )
     return "orbax"
 

@@ -80,10 +80,11 @@ def _read_shards(folder: pathlib.Path) -> dict[str, np.ndarray]:
     if not isinstance(shards, dict):
         raise UserError(f"{index}: has no weight_map; fetch it again")
     arrays: dict[str, np.ndarray] = {}
-    for name in dict.fromkeys(shards.values()):
+    for name in shards.values():
         # A shard lies in the folder; an index that points elsewhere is not honest.
         if not isinstance(name, str) or pathlib.PurePath(name).name != name or "\\" in name:
             raise UserError(f"{index}: weight_map names {name!r}, which is no file of the folder")
+    for name in sorted(set(shards.values())):
         arrays |= read_tensors(folder / name)[0]
     missing = sorted(shards.keys() - arrays.keys())
     if missing:

@@ -1,0 +1,286 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import math
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from perceiver_bench.config import AttentionConfig
+from perceiver_bench.model import attention, presets
+from perceiver_bench.model.attention import Blocks, attend, drop, plan_blocks
+
+BATCH, QUERIES, KEYS, HEADS, SIZE, VALUE_SIZE = 2, 7, 11, 3, 4, 5
+# Blocks that leave an uneven last one, and blocks of a single row.
+PATHS = {
+    "at_once": None,
+    "by_queries": Blocks(3, KEYS),
+    "by_single_queries": Blocks(1, KEYS),
+    "by_keys": Blocks(QUERIES, 4),
+    "by_single_keys": Blocks(QUERIES, 1),
+}
+MODEL = presets.preset("language_tiny")
+
+
+def reference(query, key, value, key_mask=None, query_mask=None):
+    """Softmax attention in float64, row by row."""
+    query, key, value = (np.asarray(array, np.float64) for array in (query, key, value))
+    batch, num_queries, heads, size = query.shape
+    output = np.zeros((batch, num_queries, heads, value.shape[-1]))
+    for b, o, h in np.ndindex(batch, num_queries, heads):
+        counts = np.ones(key.shape[1], bool) if key_mask is None else np.asarray(key_mask[b], bool)
+        if not counts.any() or (query_mask is not None and not query_mask[b, o]):
+            continue
+        scores = key[b, counts, h] @ query[b, o, h] / math.sqrt(size)
+        weights = np.exp(scores - scores.max())
+        output[b, o, h] = weights / weights.sum() @ value[b, counts, h]
+    return output.reshape(batch, num_queries, -1)
+
+
+def make_arrays(queries=QUERIES, keys=KEYS, heads=HEADS, size=SIZE, value_size=VALUE_SIZE):
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return 2 * rng.standard_normal(shape, dtype=np.float32)
+
+    return (
+        normal(BATCH, queries, heads, size),
+        normal(BATCH, keys, heads, size),
+        normal(BATCH, keys, heads, value_size),
+    )
+
+
+def make_masks():
+    key_mask = np.random.default_rng(1).random((BATCH, KEYS)) < 0.6
+    query_mask = np.random.default_rng(2).random((BATCH, QUERIES)) < 0.6
+    assert not key_mask.all()
+    assert not query_mask.all()
+    return key_mask, query_mask
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("path", PATHS)
+def test_attend_equals_a_float64_reference(path, masked):
+    arrays = make_arrays()
+    key_mask, query_mask = make_masks() if masked else (None, None)
+    output = attend(*arrays, key_mask=key_mask, query_mask=query_mask, blocks=PATHS[path])
+    due = reference(*arrays, key_mask, query_mask)
+    np.testing.assert_allclose(output, due, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_fully_masked_rows_are_zero_and_their_gradients_finite(path):
+    arrays = make_arrays()
+    key_mask = np.ones((BATCH, KEYS), np.int32)
+    key_mask[1] = 0
+
+    def total(*arrays):
+        return attend(*arrays, key_mask=key_mask, blocks=PATHS[path]).sum()
+
+    output = attend(*arrays, key_mask=key_mask, blocks=PATHS[path])
+    assert not np.asarray(output[1]).any()
+    assert np.asarray(output[0]).any()
+    for gradient in jax.grad(total, argnums=(0, 1, 2))(*arrays):
+        assert np.isfinite(gradient).all()
+        assert not np.asarray(gradient[1]).any()
+
+
+def test_a_block_of_keys_that_is_masked_throughout_changes_nothing():
+    arrays = make_arrays()
+    key_mask = np.ones((BATCH, KEYS), bool)
+    key_mask[:, :4] = False  # the first block of four keys, before any maximum is known
+    output = attend(*arrays, key_mask=key_mask, blocks=Blocks(QUERIES, 4))
+    np.testing.assert_allclose(output, reference(*arrays, key_mask), rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path != "at_once"])
+def test_gradients_of_all_paths_are_those_of_attention_at_once(path):
+    arrays = make_arrays()
+    key_mask, query_mask = make_masks()
+    cotangent = np.random.default_rng(3).standard_normal((BATCH, QUERIES, HEADS * VALUE_SIZE))
+
+    def total(blocks, *arrays):
+        output = attend(*arrays, key_mask=key_mask, query_mask=query_mask, blocks=blocks)
+        return (output * cotangent).sum()
+
+    due = jax.grad(total, argnums=(1, 2, 3))(None, *arrays)
+    found = jax.grad(total, argnums=(1, 2, 3))(PATHS[path], *arrays)
+    for ours, theirs in zip(found, due, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
+
+
+def test_gradient_equals_differences_of_the_reference():
+    query, key, value = make_arrays()
+    direction = np.random.default_rng(4).standard_normal(key.shape)
+    gradient = jax.grad(lambda key: attend(query, key, value).sum())(key)
+    step = 1e-4
+    ends = [reference(query, key + sign * step * direction, value).sum() for sign in (1, -1)]
+    assert (gradient * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2 / step, rel=1e-4)
+
+
+@hypothesis.settings(deadline=None, max_examples=12)
+@hypothesis.given(
+    sizes=st.tuples(*[st.integers(1, 9)] * 2, *[st.integers(1, 4)] * 3),
+    blocks=st.tuples(st.integers(1, 10), st.integers(1, 10)),
+    data=st.data(),
+)
+def test_any_shapes_masks_and_blocks(sizes, blocks, data):
+    queries, keys, heads, size, value_size = sizes
+    arrays = make_arrays(queries, keys, heads, size, value_size)
+    masks = [
+        np.array(data.draw(st.lists(st.booleans(), min_size=2 * n, max_size=2 * n))).reshape(2, n)
+        for n in (keys, queries)
+    ]
+    output = attend(*arrays, key_mask=masks[0], query_mask=masks[1], blocks=Blocks(*blocks))
+    np.testing.assert_allclose(output, reference(*arrays, *masks), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_large_scores_do_not_overflow(path):
+    query, key, value = make_arrays()
+    output = attend(1e3 * query, key, value, blocks=PATHS[path])
+    assert np.isfinite(output).all()
+    np.testing.assert_allclose(output, reference(1e3 * query, key, value), rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_bfloat16_stays_close_and_keeps_its_type(path):
+    arrays = [jnp.asarray(array, jnp.bfloat16) for array in make_arrays()]
+    output = attend(*arrays, blocks=PATHS[path])
+    assert output.dtype == jnp.bfloat16
+    due = reference(*(array.astype(jnp.float32) for array in arrays))
+    # Eight bits of mantissa, twice: of the weights and of the result.
+    np.testing.assert_allclose(output.astype(jnp.float32), due, rtol=0, atol=2**-5)
+
+
+@pytest.mark.parametrize("path", ["at_once", "by_queries", "by_keys"])
+def test_dropout_keeps_the_expected_value_and_its_rate(path):
+    query, key, _ = make_arrays()
+    # Values that show each weight by itself: output column m is the weight of key m.
+    value = np.broadcast_to(np.eye(KEYS, dtype=np.float32)[None, :, None], (2, KEYS, HEADS, KEYS))
+    due = reference(query, key, value)
+
+    def dropped(dropout_key):
+        return attend(query, key, value, dropout=0.3, dropout_key=dropout_key, blocks=PATHS[path])
+
+    samples = np.asarray(jax.jit(jax.vmap(dropped))(jax.random.split(jax.random.key(0), 2000)))
+    kept = samples != 0
+    # 2000 draws of every weight: five standard errors of the rate and of the mean.
+    np.testing.assert_allclose(kept.mean(axis=0), 0.7, atol=5 * math.sqrt(0.3 * 0.7 / 2000))
+    error = 5 * due * math.sqrt(0.3 / 0.7 / 2000) + 1e-6
+    assert (np.abs(samples.mean(axis=0) - due) <= error).all()
+    np.testing.assert_allclose(samples[kept], np.broadcast_to(due / 0.7, kept.shape)[kept], 1e-4)
+    # Neighbouring blocks must not drop the same positions.
+    together = kept.reshape(2000, 2, QUERIES, HEADS, KEYS).reshape(2000, -1).astype(float)
+    correlation = np.corrcoef(together[:, :200].T)
+    assert np.abs(correlation - np.eye(200)).max() < 0.15
+
+
+def test_dropout_needs_a_key():
+    arrays = make_arrays()
+    np.testing.assert_array_equal(attend(*arrays, dropout=0.9), attend(*arrays))
+    array = jnp.ones((3, 4))
+    np.testing.assert_array_equal(drop(array, 0.9, None), array)
+    np.testing.assert_array_equal(drop(array, 0.0, jax.random.key(0)), array)
+
+
+@hypothesis.given(
+    batch=st.integers(1, 64),
+    heads=st.integers(1, 16),
+    queries=st.integers(1, 200_000),
+    keys=st.integers(1, 200_000),
+)
+def test_blocks_bound_the_scores_and_cut_one_side(batch, heads, queries, keys):
+    blocks = plan_blocks(batch, heads, queries, keys)
+    assert 1 <= blocks.num_queries <= queries
+    assert 1 <= blocks.num_keys <= keys
+    assert blocks.num_queries == queries or blocks.num_keys == keys
+    scores = batch * heads * blocks.num_queries * blocks.num_keys
+    cut = min(blocks.num_queries / queries, blocks.num_keys / keys)
+    single = blocks.num_queries == 1 or blocks.num_keys == 1
+    assert scores <= attention.MAX_SCORES or (cut < 1 and single)
+
+
+def test_a_large_score_matrix_never_exists_whole():
+    """Optical flow has 182,528 x 2048 scores, 1.4 GiB; blocks of 128 MiB are what is held."""
+
+    def total(query, key, value):
+        return attend(query, key, value).sum()
+
+    pixels = jax.ShapeDtypeStruct((1, 182_528, 1, 16), jnp.float32)
+    latents = jax.ShapeDtypeStruct((1, 2048, 1, 16), jnp.float32)
+    for query, key in ((pixels, latents), (latents, pixels)):
+        compiled = jax.jit(total).lower(query, key, key).compile()
+        assert compiled.memory_analysis().temp_size_in_bytes < 3 * 4 * attention.MAX_SCORES
+
+
+def _cross(query_channels, key_channels, config, **changes):
+    defaults = {"use_query_residual": True, "dropout": 0.0} | changes
+    return attention.CrossAttention(
+        query_channels, key_channels, config, MODEL, rngs=nnx.Rngs(0), **defaults
+    )
+
+
+def _gelu(array):
+    inner = np.sqrt(2 / np.pi) * (array + 0.044715 * array**3)
+    return 0.5 * array * (1 + np.tanh(inner))
+
+
+def _norm(array, layer):
+    deviation = np.sqrt(array.var(-1, keepdims=True) + 1e-5)
+    return (array - array.mean(-1, keepdims=True)) / deviation * layer.scale[...] + layer.bias[...]
+
+
+def _linear(array, layer):
+    return array @ np.asarray(layer.kernel[...], np.float64) + layer.bias[...]
+
+
+@pytest.mark.parametrize("use_query_residual", [False, True])
+def test_cross_attention_equals_a_hand_written_block(use_query_residual):
+    config = AttentionConfig(num_heads=2, qk_channels=8, v_channels=6, widening_factor=3)
+    block = _cross(10, 12, config, use_query_residual=use_query_residual)
+    rng = np.random.default_rng(0)
+    queries, keys = rng.standard_normal((2, 5, 10)), rng.standard_normal((2, 7, 12))
+    mask = np.array([[1] * 7, [1] * 3 + [0] * 4])
+
+    normed_queries, normed_keys = _norm(queries, block.query_norm), _norm(keys, block.key_norm)
+    heads = [
+        _linear(array, layer).reshape(2, -1, 2, size)
+        for array, layer, size in (
+            (normed_queries, block.attention.query, 4),
+            (normed_keys, block.attention.key, 4),
+            (normed_keys, block.attention.value, 3),
+        )
+    ]
+    attended = _linear(reference(*heads, mask), block.attention.output)
+    due = queries + attended if use_query_residual else attended
+    hidden = _gelu(_linear(_norm(due, block.mlp_norm), block.mlp.hidden))
+    due = due + _linear(hidden, block.mlp.output)
+    found = block(jnp.asarray(queries, jnp.float32), jnp.asarray(keys, jnp.float32), key_mask=mask)
+    np.testing.assert_allclose(found, due, rtol=0, atol=1e-5)
+
+
+def test_exact_gelu_is_the_error_function():
+    config = dataclasses.replace(MODEL, activation="gelu")
+    mlp = attention.MLP(4, 2, config, rngs=nnx.Rngs(0))
+    inputs = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32) * 3
+    hidden = _linear(inputs, mlp.hidden)
+    phi = 0.5 * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2)))
+    np.testing.assert_allclose(mlp(inputs), _linear(hidden * phi, mlp.output), rtol=0, atol=1e-6)
+
+
+def test_channels_that_do_not_divide_into_heads_are_refused():
+    with pytest.raises(ValueError, match="v_channels=7 does not divide into 2 heads"):
+        _cross(4, 4, AttentionConfig(num_heads=2, qk_channels=4, v_channels=7))
+
+
+def test_default_channels_are_those_of_the_keys():
+    block = _cross(10, 12, AttentionConfig())
+    assert block.attention.query.kernel.shape == (10, 12)
+    assert block.attention.value.kernel.shape == (12, 12)
+    assert block.attention.output.kernel.shape == (12, 10)

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Short runs that tests of training and of the command line share."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import jax
+from jax.experimental.compilation_cache import compilation_cache
+
+from perceiver_bench import registry
+from perceiver_bench.commands.train import train
+
+TASK = "glue/sst2"
+NUM_TRAIN, NUM_DEV = 120, 51  # the last group of 8 in evaluation has 3
+STEPS = 12
+# Every source of randomness is on, and every interval differs.
+CHANGES = (
+    *("model.encoder.num_latents=4", "model.input.max_length=48", "data.max_length=48"),
+    *("model.dropout=0.1", "model.attention_dropout=0.1"),
+    *(f"train.steps={STEPS}", "train.batch_size=16", "train.optimizer.warmup_steps=2"),
+    *("train.log_every=4", "train.evaluate_every=6", "train.checkpoint_every=5"),
+)
+# The same network for another tokenizer, so that it is compiled once.
+SENTENCEPIECE_CHANGES = (*CHANGES, "model.input.vocab_size=262")
+
+
+def compile_once(base: pathlib.Path) -> None:
+    """Lets every test, and every process that a test starts, reuse what one has compiled."""
+    folder = base / "compiled"
+    if jax.config.jax_compilation_cache_dir != str(folder):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        compilation_cache.reset_cache()
+
+
+@functools.cache
+def data_dir(base: pathlib.Path) -> pathlib.Path:
+    """The beginning of the demo data of `TASK`."""
+    registry.get(TASK).write_demo(base / "whole", 0)
+    (base / "data" / "SST-2").mkdir(parents=True)
+    for name, size in (("train", NUM_TRAIN), ("dev", NUM_DEV)):
+        lines = (base / "whole" / "SST-2" / f"{name}.tsv").read_text().splitlines(keepends=True)
+        (base / "data" / "SST-2" / f"{name}.tsv").write_text("".join(lines[: size + 1]))
+    return base / "data"
+
+
+@functools.cache
+def trained(base: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """An unbroken run of bytes: its workdir and its record. Nobody may change it."""
+    record = train_tiny(base, base / "trained")
+    return base / "trained", record
+
+
+def train_tiny(
+    base: pathlib.Path,
+    workdir: pathlib.Path,
+    preset: str = "tiny",
+    changes: Sequence[str] = CHANGES,
+    **options,
+) -> pathlib.Path:
+    """Trains `TASK` as `trained` does and returns the record."""
+    return train(
+        TASK,
+        preset=preset,
+        changes=changes,
+        workdir=workdir,
+        results_dir=base / "results",
+        **{"data_dir": data_dir(base), **options},
+    )
+
+
+def flags(**values) -> list[str]:
+    """Returns flags as they stand on a command line; lists repeat the flag."""
+    return [
+        f"--{name}={one}"
+        for name, value in values.items()
+        for one in (value if isinstance(value, list | tuple) else [value])
+    ]
+
+
+def start(base: pathlib.Path, *arguments: str, **variables: str) -> subprocess.Popen:
+    """Starts the real command line."""
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        "JAX_COMPILATION_CACHE_DIR": str(base / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        **variables,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "perceiver_bench", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def rows(workdir: pathlib.Path) -> list[dict]:
+    """Returns the rows of a run's log without what depends on time."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {name: value for name, value in json.loads(line).items() if name != "examples_per_second"}
+        for line in lines
+    ]
