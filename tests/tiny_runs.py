@@ -11,9 +11,11 @@ import sys
 from collections.abc import Sequence
 
 import jax
+from absl import flags
+from absl.testing import flagsaver
 from jax.experimental.compilation_cache import compilation_cache
 
-from perceiver_bench import registry
+from perceiver_bench import registry, run
 from perceiver_bench.commands.train import train
 
 TASK = "glue/sst2"
@@ -76,13 +78,25 @@ def train_tiny(
     )
 
 
-def flags(**values) -> list[str]:
+def as_flags(**values) -> list[str]:
     """Returns flags as they stand on a command line; lists repeat the flag."""
     return [
         f"--{name}={one}"
         for name, value in values.items()
         for one in (value if isinstance(value, list | tuple) else [value])
     ]
+
+
+def command(capsys, *arguments: str) -> tuple[int, str, list[str]]:
+    """Runs the command line in this process: exit code, standard output, lines of error."""
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        try:
+            code = run._dispatch(run._parse(["perceiver-bench", *arguments]))
+        except SystemExit as stop:
+            code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err.splitlines()
 
 
 def start(base: pathlib.Path, *arguments: str, **variables: str) -> subprocess.Popen:

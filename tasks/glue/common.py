@@ -91,9 +91,9 @@ def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
     base_pieces = api.TextData(tokenizer="sentencepiece", max_length=512, vocab_size=32_000)
     return {
         "small": api.RunConfig(
-            model=_scratch_model(small_pieces, 128, 32, 3, num_outputs, dropout=0.1),
+            model=_scratch_model(small_pieces, 128, 32, 3, num_outputs, dropout=0.3),
             data=small_pieces,
-            train=_scratch_training(steps=3000, batch_size=64, learning_rate=5e-4),
+            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
         ),
         "bytes_small": api.RunConfig(
             model=_scratch_model(small_bytes, 128, 32, 4, num_outputs, dropout=0.1),
