@@ -229,8 +229,16 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> list[str]:
+    here = sys.modules[__name__]
+    if {"--help", "-help", "-h"} & set(argv):
+        print(f"{__doc__}\n{flags.FLAGS.module_help(here)}")
+        sys.exit(0)
     try:
         return flags.FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        known = [flag.name for flag in flags.FLAGS.get_key_flags_for_module(here)]
+        _complain(f"--{error.flagname}: no such flag.{nearest(error.flagname, known)}")
+        sys.exit(2)
     except flags.Error as error:
         _complain(error)
         sys.exit(2)

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Short runs that tests of training and of the command line share."""
 
+import contextlib
 import functools
 import json
 import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 from absl import flags
@@ -28,18 +29,26 @@ CHANGES = (
     *(f"train.steps={STEPS}", "train.batch_size=16", "train.optimizer.warmup_steps=2"),
     *("train.log_every=4", "train.evaluate_every=6", "train.checkpoint_every=5"),
 )
-# The same network for another tokenizer, so that it is compiled once.
-SENTENCEPIECE_CHANGES = (*CHANGES, "model.input.vocab_size=262")
 
 
-def compile_once(base: pathlib.Path) -> None:
-    """Lets every test, and every process that a test starts, reuse what one has compiled."""
-    folder = base / "compiled"
-    if jax.config.jax_compilation_cache_dir != str(folder):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+@contextlib.contextmanager
+def compiling_once(base: pathlib.Path) -> Iterator[None]:
+    """Compiles quickly, and lets every process that a test starts reuse what is compiled."""
+    settings = {
+        "jax_compilation_cache_dir": (str(base / "compiled"), None),
+        "jax_persistent_cache_min_compile_time_secs": (0.0, 1.0),
+        "jax_persistent_cache_min_entry_size_bytes": (-1, 0),
+        "jax_disable_most_optimizations": (True, False),
+    }
+
+    def update(index):
+        for name, values in settings.items():
+            jax.config.update(name, values[index])
         compilation_cache.reset_cache()
+
+    update(0)
+    yield
+    update(1)
 
 
 @functools.cache
@@ -108,6 +117,7 @@ def start(base: pathlib.Path, *arguments: str, **variables: str) -> subprocess.P
         "JAX_COMPILATION_CACHE_DIR": str(base / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         **variables,
     }
     return subprocess.Popen(

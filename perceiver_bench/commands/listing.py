@@ -13,6 +13,7 @@ from perceiver_bench.train import weights
 
 def listing(data_dir: pathlib.Path | None, checkpoint: pathlib.Path | None) -> str:
     """Returns the list as text; a data folder or a checkpoint that is given is looked at."""
+    kind = weights.detect_format(checkpoint) if checkpoint else None
     lines = ["Tasks (--task)"]
     for name in registry.names():
         task = registry.get(name)
@@ -35,8 +36,8 @@ def listing(data_dir: pathlib.Path | None, checkpoint: pathlib.Path | None) -> s
         "  official .pystate or .pickle, Hugging Face folder, Orbax checkpoint or workdir;",
         "  none come with this package: download the released ones and give their path",
     ]
-    if checkpoint:
-        lines.append(f"  {checkpoint}: {weights.detect_format(checkpoint)}")
+    if kind:
+        lines.append(f"  {checkpoint}: {kind}")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 """`--mode=forward` and `--mode=convert`: the bare network, and its weights' formats."""
 
 import json
+import math
 import pathlib
 import resource
 import statistics
@@ -18,7 +19,7 @@ from absl import logging
 from flax import nnx
 
 from perceiver_bench import overrides
-from perceiver_bench.commands.setup import buildable
+from perceiver_bench.commands.setup import buildable, writable_folder
 from perceiver_bench.config import (
     FlowInput,
     ImageInput,
@@ -65,7 +66,8 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
         UserError: if the file is damaged, or an array is missing, unknown or misshapen.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UserError(f"--inputs={path}: no such file") from None
@@ -95,6 +97,8 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
             raise UserError(f"--inputs={path}: {name} holds values that are not finite")
     if isinstance(config.input, TextInput):
         _check_tokens(path, arrays, config.input)
+    if isinstance(config.input, MultimodalInput):
+        _check_points(path, arrays, config.input)
     if ("image_points" in arrays) != ("audio_points" in arrays):
         raise UserError(f"--inputs={path}: give both image_points and audio_points, or neither")
     # float32 and int32 are what the networks compute in.
@@ -118,6 +122,20 @@ def _check_tokens(path: pathlib.Path, arrays: dict[str, np.ndarray], config: Tex
         raise UserError(f"--inputs={path}: input_mask must have the shape of inputs")
 
 
+def _check_points(
+    path: pathlib.Path, arrays: dict[str, np.ndarray], config: MultimodalInput
+) -> None:
+    """Raises UserError for points to decode that the network does not have."""
+    num_patches = config.audio_samples // config.audio_patch
+    for name, size in (
+        ("audio_points", num_patches),
+        ("image_points", math.prod(config.video_size)),
+    ):
+        points = arrays.get(name, np.zeros(1, np.int32))
+        if points.dtype.kind not in "iu" or points.min() < 0 or points.max() >= size:
+            raise UserError(f"--inputs={path}: {name} must be from 0 to {size - 1}")
+
+
 def forward(
     model_name: str,
     *,
@@ -136,8 +154,8 @@ def forward(
         UserError: for weights or arrays that do not fit the network.
     """
     config = buildable(overrides.apply(preset(model_name), changes))
-    loaded, _ = weights.load(checkpoint, config)
     batch = read_inputs(inputs, config)
+    loaded, _ = weights.load(checkpoint, config)
     graph, state = nnx.split(to_model(loaded))
     del loaded
     run = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch))
@@ -180,6 +198,7 @@ def convert(
         UserError: if the source is damaged or another model, or the target exists.
     """
     kind = weights.target_format(target, target_format)
+    writable_folder(target.parent, "target")
     config = buildable(overrides.apply(preset(model_name), changes))
     loaded, origin = weights.load(source, config)
     weights.save(target, loaded, kind)

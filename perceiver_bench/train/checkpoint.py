@@ -77,7 +77,7 @@ def _orbax(action: Callable[[ocp.Checkpointer], Any]) -> Any:
             with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
                 return action(checkpointer)
         except Exception as error:  # of tensorstore, of threads, of Orbax itself
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            reason = _first_line(str(error)) or type(error).__name__
         finally:
             if reason:
                 for thread in threading.enumerate():
@@ -87,6 +87,12 @@ def _orbax(action: Callable[[ocp.Checkpointer], Any]) -> Any:
             threading.excepthook, sys.unraisablehook = hooks
             logging.disable(logging.NOTSET)
     raise _OrbaxError(reason)
+
+
+def _first_line(text: str) -> str:
+    """Returns the first line without tensorstore's specification, its middle left out if long."""
+    line = text.strip().partition("\n")[0].partition(" [tensorstore_spec")[0]
+    return line if len(line) < 250 else f"{line[:120]} ... {line[-120:]}"
 
 
 def _checksum(array: Any) -> int:

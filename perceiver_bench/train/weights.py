@@ -91,9 +91,7 @@ def _check_same_network(path: pathlib.Path, found: ModelConfig, due: ModelConfig
     ]
     if differing:
         more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-        raise UserError(
-            f"{path} holds another model: {'; '.join(differing[:3])}{more}"
-        )
+        raise UserError(f"{path} holds another model: {'; '.join(differing[:3])}{more}")
 
 
 def target_format(path: pathlib.Path, name: str | None) -> str:

@@ -4,9 +4,9 @@ import pytest
 import tiny_runs
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base(tmp_path_factory):
     """A folder for what the tests of a session share."""
     folder = tmp_path_factory.getbasetemp()
-    tiny_runs.compile_once(folder)
-    return folder
+    with tiny_runs.compiling_once(folder):
+        yield folder

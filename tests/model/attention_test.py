@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import functools
 import math
 
 import hypothesis
@@ -10,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from random_networks import fast_jit
 
 from perceiver_bench.config import AttentionConfig
 from perceiver_bench.model import attention, presets
-from perceiver_bench.model.attention import Blocks, attend, drop, plan_blocks
+from perceiver_bench.model.attention import Blocks, drop, plan_blocks
 
 BATCH, QUERIES, KEYS, HEADS, SIZE, VALUE_SIZE = 2, 7, 11, 3, 4, 5
 # Blocks that leave an uneven last one, and blocks of a single row.
@@ -25,6 +27,7 @@ PATHS = {
     "by_single_keys": Blocks(QUERIES, 1),
 }
 MODEL = presets.preset("language_tiny")
+attend = fast_jit(attention.attend, static_argnames=("blocks", "dropout"))
 
 
 def reference(query, key, value, key_mask=None, query_mask=None):
@@ -80,12 +83,12 @@ def test_fully_masked_rows_are_zero_and_their_gradients_finite(path):
     key_mask[1] = 0
 
     def total(*arrays):
-        return attend(*arrays, key_mask=key_mask, blocks=PATHS[path]).sum()
+        return attention.attend(*arrays, key_mask=key_mask, blocks=PATHS[path]).sum()
 
     output = attend(*arrays, key_mask=key_mask, blocks=PATHS[path])
     assert not np.asarray(output[1]).any()
     assert np.asarray(output[0]).any()
-    for gradient in jax.grad(total, argnums=(0, 1, 2))(*arrays):
+    for gradient in fast_jit(jax.grad(total, argnums=(0, 1, 2)))(*arrays):
         assert np.isfinite(gradient).all()
         assert not np.asarray(gradient[1]).any()
 
@@ -105,11 +108,11 @@ def test_gradients_of_all_paths_are_those_of_attention_at_once(path):
     cotangent = np.random.default_rng(3).standard_normal((BATCH, QUERIES, HEADS * VALUE_SIZE))
 
     def total(blocks, *arrays):
-        output = attend(*arrays, key_mask=key_mask, query_mask=query_mask, blocks=blocks)
+        output = attention.attend(*arrays, key_mask=key_mask, query_mask=query_mask, blocks=blocks)
         return (output * cotangent).sum()
 
-    due = jax.grad(total, argnums=(1, 2, 3))(None, *arrays)
-    found = jax.grad(total, argnums=(1, 2, 3))(PATHS[path], *arrays)
+    gradients = fast_jit(jax.grad(total, argnums=(1, 2, 3)), static_argnums=0)
+    due, found = gradients(None, *arrays), gradients(PATHS[path], *arrays)
     for ours, theirs in zip(found, due, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
 
@@ -117,7 +120,7 @@ def test_gradients_of_all_paths_are_those_of_attention_at_once(path):
 def test_gradient_equals_differences_of_the_reference():
     query, key, value = make_arrays()
     direction = np.random.default_rng(4).standard_normal(key.shape)
-    gradient = jax.grad(lambda key: attend(query, key, value).sum())(key)
+    gradient = fast_jit(jax.grad(lambda key: attention.attend(query, key, value).sum()))(key)
     step = 1e-4
     ends = [reference(query, key + sign * step * direction, value).sum() for sign in (1, -1)]
     assert (gradient * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2 / step, rel=1e-4)
@@ -166,19 +169,21 @@ def test_dropout_keeps_the_expected_value_and_its_rate(path):
     due = reference(query, key, value)
 
     def dropped(dropout_key):
-        return attend(query, key, value, dropout=0.3, dropout_key=dropout_key, blocks=PATHS[path])
+        return attention.attend(
+            query, key, value, dropout=0.3, dropout_key=dropout_key, blocks=PATHS[path]
+        )
 
-    samples = np.asarray(jax.jit(jax.vmap(dropped))(jax.random.split(jax.random.key(0), 2000)))
+    samples = np.asarray(fast_jit(jax.vmap(dropped))(jax.random.split(jax.random.key(0), 1000)))
     kept = samples != 0
-    # 2000 draws of every weight: five standard errors of the rate and of the mean.
-    np.testing.assert_allclose(kept.mean(axis=0), 0.7, atol=5 * math.sqrt(0.3 * 0.7 / 2000))
-    error = 5 * due * math.sqrt(0.3 / 0.7 / 2000) + 1e-6
+    # 1000 draws of every weight: five standard errors of the rate and of the mean.
+    np.testing.assert_allclose(kept.mean(axis=0), 0.7, atol=5 * math.sqrt(0.3 * 0.7 / 1000))
+    error = 5 * due * math.sqrt(0.3 / 0.7 / 1000) + 1e-6
     assert (np.abs(samples.mean(axis=0) - due) <= error).all()
     np.testing.assert_allclose(samples[kept], np.broadcast_to(due / 0.7, kept.shape)[kept], 1e-4)
     # Neighbouring blocks must not drop the same positions.
-    together = kept.reshape(2000, 2, QUERIES, HEADS, KEYS).reshape(2000, -1).astype(float)
+    together = kept.reshape(1000, 2, QUERIES, HEADS, KEYS).reshape(1000, -1).astype(float)
     correlation = np.corrcoef(together[:, :200].T)
-    assert np.abs(correlation - np.eye(200)).max() < 0.15
+    assert np.abs(correlation - np.eye(200)).max() < 0.2
 
 
 def test_dropout_needs_a_key():
@@ -210,7 +215,7 @@ def test_a_large_score_matrix_never_exists_whole():
     """Optical flow has 182,528 x 2048 scores, 1.4 GiB; blocks of 128 MiB are what is held."""
 
     def total(query, key, value):
-        return attend(query, key, value).sum()
+        return attention.attend(query, key, value).sum()
 
     pixels = jax.ShapeDtypeStruct((1, 182_528, 1, 16), jnp.float32)
     latents = jax.ShapeDtypeStruct((1, 2048, 1, 16), jnp.float32)
@@ -219,10 +224,12 @@ def test_a_large_score_matrix_never_exists_whole():
         assert compiled.memory_analysis().temp_size_in_bytes < 3 * 4 * attention.MAX_SCORES
 
 
-def _cross(query_channels, key_channels, config, **changes):
-    defaults = {"use_query_residual": True, "dropout": 0.0} | changes
+def _cross(query_channels, key_channels, config, *, use_query_residual=True):
     return attention.CrossAttention(
-        query_channels, key_channels, config, MODEL, rngs=nnx.Rngs(0), **defaults
+        *(query_channels, key_channels, config, MODEL),
+        use_query_residual=use_query_residual,
+        dropout=0.0,
+        rngs=nnx.Rngs(0),
     )
 
 
@@ -243,7 +250,8 @@ def _linear(array, layer):
 @pytest.mark.parametrize("use_query_residual", [False, True])
 def test_cross_attention_equals_a_hand_written_block(use_query_residual):
     config = AttentionConfig(num_heads=2, qk_channels=8, v_channels=6, widening_factor=3)
-    block = _cross(10, 12, config, use_query_residual=use_query_residual)
+    build = functools.partial(_cross, 10, 12, config, use_query_residual=use_query_residual)
+    block = fast_jit(build)()
     rng = np.random.default_rng(0)
     queries, keys = rng.standard_normal((2, 5, 10)), rng.standard_normal((2, 7, 12))
     mask = np.array([[1] * 7, [1] * 3 + [0] * 4])
@@ -261,7 +269,8 @@ def test_cross_attention_equals_a_hand_written_block(use_query_residual):
     due = queries + attended if use_query_residual else attended
     hidden = _gelu(_linear(_norm(due, block.mlp_norm), block.mlp.hidden))
     due = due + _linear(hidden, block.mlp.output)
-    found = block(jnp.asarray(queries, jnp.float32), jnp.asarray(keys, jnp.float32), key_mask=mask)
+    run = fast_jit(lambda block, queries, keys: block(queries, keys, key_mask=mask))
+    found = run(block, queries.astype(np.float32), keys.astype(np.float32))
     np.testing.assert_allclose(found, due, rtol=0, atol=1e-5)
 
 
@@ -280,7 +289,7 @@ def test_channels_that_do_not_divide_into_heads_are_refused():
 
 
 def test_default_channels_are_those_of_the_keys():
-    block = _cross(10, 12, AttentionConfig())
+    block = nnx.eval_shape(lambda: _cross(10, 12, AttentionConfig()))
     assert block.attention.query.kernel.shape == (10, 12)
     assert block.attention.value.kernel.shape == (12, 12)
     assert block.attention.output.kernel.shape == (12, 10)

@@ -130,12 +130,14 @@ def test_any_damaged_file_is_noticed(damage, choose, saved, tmp_path):
             restored, losses = checkpoint.restore(copy, new_state(2, 0), iterator)
         except checkpoint.Damaged as error:
             noticed.add(original.relative_to(folder / "6").parts[0])
-            assert str(copy) in str(error)
-            assert "\n" not in str(error)
+            message = str(error)
         else:
+            message = str(copy)
             assert bits(restored) == bits(state), path
             assert losses == [0.1, 3.0]
             assert iterator.get_state() == {"next_index": 6}
+        assert str(copy) in message
+        assert "\n" not in message
         assert files(tmp_path) == before
         shutil.rmtree(copy)
     items = {"params", "model_state", "optimizer", "rngs", "data", "metadata"}

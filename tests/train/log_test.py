@@ -39,7 +39,7 @@ def test_a_log_that_is_not_there_has_no_rows(tmp_path):
 
 def test_a_full_disk_is_told_with_the_path():
     class Full:
-        def write(self, text):
+        def write(self, _):
             raise OSError(28, "No space left on device")
 
     log = MetricsLog.__new__(MetricsLog)

@@ -69,7 +69,7 @@ def toy_run(workdir, *, run_step=step, measure=None, higher_is_better=False, **c
         step=run_step,
         evaluate=measure or evaluate,
         iterator=pipeline.training_batches(MemorySource(examples, {}), dict, 2, 0),
-        schedule=lambda count: 0.1,
+        schedule=lambda _: 0.1,
         mesh=sharding.data_mesh(),
         extras={"tokenizer.model": b"\x00\xff"},
         metadata={"identity": IDENTITY, "preset": "tiny", "overrides": []},
@@ -209,7 +209,7 @@ def test_best_is_the_first_with_the_best_score(scores, higher, best, tmp_path):
     go(
         toy_run(
             tmp_path / "w",
-            measure=lambda state: {"score": next(values)},
+            measure=lambda _: {"score": next(values)},
             higher_is_better=higher,
         )
     )

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterator
 
 import numpy as np
+from absl import logging
 
 from perceiver_bench.config import (
     FlowField,
@@ -198,7 +199,17 @@ def load(path: pathlib.Path, config: ModelConfig) -> Weights:
 
 
 def save(path: pathlib.Path, weights: Weights) -> None:
-    """Writes a file in the container of the releases: ImageNet's hold the state too."""
+    """Writes a file in the container of the releases: ImageNet's hold the state too.
+
+    The container has no place for the activation; the original code computes GELU's tanh
+    form whatever the weights were trained with.
+    """
+    if weights.config.activation != "gelu_tanh":
+        logging.warning(
+            "%s: these weights are of a network with activation %s, which this format cannot"
+            " say; the original code computes gelu_tanh",
+            *(path, weights.config.activation),
+        )
     params, state = to_modules(weights)
     with_state = family(weights.config).startswith("imagenet")
     unpickle.save(path, params, state, with_state=with_state)

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""The step, with a network of one matrix; contract_test.py runs it with the real ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from perceiver_bench import registry
+from perceiver_bench.model import presets
+from perceiver_bench.train import step as step_module
+from perceiver_bench.train.step import initial_state, make_train_step, structure
+
+TASK = registry.get("glue/sst2")
+CONFIG = presets.preset("language_tiny")  # not built but where a test says so
+RATE, SMOOTHING = 0.1, 0.2
+
+
+class Network(nnx.Module):
+    """Logits from inputs [B, 4], with noise in training, and a count as batch norm has one."""
+
+    def __init__(self, config, *, rngs):
+        del config
+        self.matrix = nnx.Param(jax.random.normal(rngs.params(), (4, 2)))
+        self.calls = nnx.BatchStat(jnp.zeros((), jnp.int32))
+
+    def __call__(self, batch, *, key=None):
+        self.calls[...] = self.calls[...] + 1
+        noise = 0 if key is None else jax.random.normal(key, (4, 2))
+        return {"logits": batch["inputs"] @ (self.matrix[...] + noise)}
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """The states around two steps of gradient descent, the numbers of both, and the batch."""
+    monkeypatch.setattr(step_module, "PerceiverIO", Network)
+    graph = nnx.split(Network(None, rngs=nnx.Rngs(0)))[0]
+    monkeypatch.setattr(step_module, "structure", lambda _: graph)
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((3, 4)).astype(np.float32)
+    batch = {"inputs": inputs, "label": np.array([0, 1, 1], np.int32)}
+    take = make_train_step(TASK, CONFIG, optax.sgd(RATE), SMOOTHING)
+    state = initial_state(CONFIG, optax.sgd(RATE), 0)
+    found, numbers = [jax.tree.map(jnp.copy, state)], []  # a step reuses the state's memory
+    for _ in range(2):
+        state, some = take(state, batch)
+        found.append(jax.tree.map(jnp.copy, state))
+        numbers.append({name: float(number) for name, number in some.items()})
+    return found, numbers, batch
+
+
+def by_hand(state, batch):
+    """The loss and its gradient in NumPy, with the noise of that step."""
+    key = jax.random.fold_in(state.key, state.step)
+    matrix = np.asarray(state.params["matrix"], np.float64) + np.asarray(
+        jax.random.normal(key, (4, 2))
+    )
+    exponents = np.exp(batch["inputs"] @ matrix)
+    probabilities = exponents / exponents.sum(-1, keepdims=True)
+    target = (1 - SMOOTHING) * np.eye(2)[batch["label"]] + SMOOTHING / 2
+    loss = -(target * np.log(probabilities)).sum(-1).mean()
+    return loss, batch["inputs"].T @ (probabilities - target) / 3
+
+
+def test_a_step_descends_the_gradient_of_the_loss_that_it_reports(states):
+    found, numbers, batch = states
+    for before, after, some in zip(found, found[1:], numbers, strict=False):
+        loss, gradient = by_hand(before, batch)
+        expected = np.asarray(before.params["matrix"]) - RATE * gradient
+        np.testing.assert_allclose(after.params["matrix"], expected, rtol=1e-4, atol=1e-6)
+        assert some["loss"] == pytest.approx(loss, rel=1e-5)
+        assert some["gradient_norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+        assert some["parameter_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-5)
+
+
+def test_steps_and_statistics_are_carried_on_and_the_key_stays(states):
+    found, numbers, _ = states
+    assert [int(state.step) for state in found] == [0, 1, 2]
+    assert [int(state.model_state["calls"]) for state in found] == [0, 1, 2]
+    keys = [jax.random.key_data(state.key).tolist() for state in found]
+    assert keys[0] == keys[1] == keys[2]
+    assert numbers[0]["loss"] != numbers[1]["loss"]
+
+
+def test_equal_seeds_give_equal_states_and_others_do_not(states):
+    one, again, other = states[0][0], *(initial_state(CONFIG, optax.sgd(RATE), n) for n in (0, 1))
+    assert np.array_equal(one.params["matrix"], again.params["matrix"])
+    assert not np.array_equal(one.params["matrix"], other.params["matrix"])
+    assert one.key == again.key
+    assert one.key != other.key
+
+
+def test_the_structure_of_a_network_holds_no_arrays_and_is_made_once():
+    graph = structure(CONFIG)
+    assert structure(presets.preset("language_tiny")) is graph
+    assert not jax.tree.leaves(graph)
