@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from perceiver_bench.errors import UserError
+from perceiver_bench.files import atomic_file
 from perceiver_bench.model.weights.pickle_reader import PickleReader, RefusedError
 
 Parameters = dict[str, dict[str, np.ndarray]]
@@ -77,18 +78,8 @@ def save(
     if state and not with_state:
         raise ValueError("this container holds no state, but the model has one")
     tree = {"params": _plain(params), "state": _plain(state)} if with_state else _plain(params)
-    path = pathlib.Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            _Pickler(file, protocol=4).dump(tree)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(pathlib.Path(path)) as file:
+        _Pickler(file, protocol=4).dump(tree)
 
 
 class _Pickler(pickle.Pickler):
