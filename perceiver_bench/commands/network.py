@@ -168,7 +168,8 @@ def forward(
     compile_seconds = time.perf_counter() - start
     prediction = jax.block_until_ready(compiled(state, batch))
     with atomic_file(outputs) as file:
-        np.savez(file, **{name: np.asarray(array) for name, array in prediction.items()})
+        arrays = {name: np.asarray(array) for name, array in prediction.items()}
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
     if repeat:
         seconds = []
         for _ in range(repeat):

@@ -10,6 +10,7 @@ the position and the metadata have CRC-32 sums, so that a file damaged later is 
 """
 
 import base64
+import functools
 import gc
 import json
 import logging
@@ -67,26 +68,45 @@ def _orbax(action: Callable[[ocp.Checkpointer], Any]) -> Any:
 
     An error in a thread of Orbax is logged, printed and raised; here it is raised only.
     """
-    reason = ""
-    hooks = threading.excepthook, sys.unraisablehook
+    thread_hook, late_hook = threading.excepthook, sys.unraisablehook
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable()
-        threading.excepthook = sys.unraisablehook = lambda _: None
+        threading.excepthook = lambda _: None
+        sys.unraisablehook = functools.partial(_unless_of_orbax, late_hook)
         try:
-            with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-                return action(checkpointer)
-        except Exception as error:  # of tensorstore, of threads, of Orbax itself
-            reason = _first_line(str(error)) or type(error).__name__
+            result, reason = _attempt(action)
+            for thread in threading.enumerate() if reason else ():
+                if type(thread).__module__.startswith("orbax."):
+                    threading.Thread.join(thread)  # its own `join` raises once more
         finally:
-            if reason:
-                for thread in threading.enumerate():
-                    if type(thread).__module__.startswith("orbax."):
-                        threading.Thread.join(thread)  # its own `join` raises once more
-                gc.collect()  # coroutines that nobody awaited complain when they go
-            threading.excepthook, sys.unraisablehook = hooks
+            threading.excepthook = thread_hook
             logging.disable(logging.NOTSET)
-    raise _OrbaxError(reason)
+    if reason:
+        # What was reading or writing may end at any later time, so this stays as it is.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        gc.collect()
+        raise _OrbaxError(reason)
+    sys.unraisablehook = late_hook
+    return result
+
+
+def _unless_of_orbax(otherwise: Callable[[Any], Any], unraisable: Any) -> None:
+    """Ignores what coroutines of Orbax that nobody awaits any more complain about."""
+    code = getattr(unraisable.object, "cr_code", None)
+    is_abandoned = code is not None and "orbax" in code.co_filename
+    is_late = unraisable.object is None and "Event loop is closed" in str(unraisable.exc_value)
+    if not (is_abandoned or is_late):
+        otherwise(unraisable)
+
+
+def _attempt(action: Callable[[ocp.Checkpointer], Any]) -> tuple[Any, str]:
+    """Returns the result and no reason, or the reason why there is none; keeps nothing alive."""
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            return action(checkpointer), ""
+    except Exception as error:  # of tensorstore, of threads, of Orbax itself
+        return None, _first_line(str(error)) or type(error).__name__
 
 
 def _first_line(text: str) -> str:

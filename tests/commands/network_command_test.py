@@ -105,7 +105,9 @@ def test_forward_takes_points_and_gives_every_modality(tmp_path, capfd):
     weights.save(tmp_path / "w", random_weights(config), "orbax")
     batch = random_batch(config)
     del batch["label"]
-    np.savez(tmp_path / "inputs.npz", **{name: np.float64(a) for name, a in batch.items()})
+    wide = {"f": np.float64, "i": np.int64}
+    arrays = {name: array.astype(wide[array.dtype.kind]) for name, array in batch.items()}
+    np.savez(tmp_path / "inputs.npz", **arrays)
     code, _, errors = tiny_runs.command(
         capfd,
         "--mode=forward",
