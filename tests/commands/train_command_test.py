@@ -80,10 +80,7 @@ def test_sentencepiece_stopped_and_resumed_is_a_straight_run(base, tmp_path, mon
 
     The network is that of the bytes, so that it is compiled once.
     """
-    options = {
-        "preset": "tiny_sentencepiece",
-        "changes": [*tiny_runs.CHANGES, "model.input.vocab_size=262"],
-    }
+    options = {"changes": [*tiny_runs.CHANGES, "data.tokenizer=sentencepiece"]}
     tiny_runs.train_tiny(base, tmp_path / "straight", **options)
     with monkeypatch.context() as patch:
         stopping_at(patch, 7)
