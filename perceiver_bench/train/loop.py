@@ -256,7 +256,7 @@ def _keep_best(run: Run, state: TrainState, step: int, measured: Mapping[str, fl
     old = checkpoint.steps(folder)
     if old:
         best = checkpoint.read_metadata(folder / str(old[-1]))["best"]
-        if old[-1] >= step or (value <= best if run.higher_is_better else value >= best):
+        if value <= best if run.higher_is_better else value >= best:
             return
     _save(run, state, folder, 1, {"best": value, "losses": []})
 

@@ -82,6 +82,8 @@ def load(path: pathlib.Path, config: ModelConfig) -> tuple[Weights, dict[str, An
 
 def _check_same_network(path: pathlib.Path, found: ModelConfig, due: ModelConfig) -> None:
     """Raises UserError if two networks differ in the names or shapes of their arrays."""
+    if found == due:
+        return
     found_shapes = {name: leaf.shape for name, leaf in expected_shapes(found).items()}
     due_shapes = {name: leaf.shape for name, leaf in expected_shapes(due).items()}
     differing = [

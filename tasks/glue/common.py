@@ -98,7 +98,7 @@ def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
         "bytes_small": api.RunConfig(
             model=_scratch_model(small_bytes, 128, 32, 4, num_outputs, dropout=0.1),
             data=small_bytes,
-            train=_scratch_training(steps=4000, batch_size=64, learning_rate=5e-4),
+            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
         ),
         "tiny": api.RunConfig(
             model=_scratch_model(tiny_bytes, 32, 8, 2, num_outputs, dropout=0.0),

@@ -148,6 +148,24 @@ def test_any_damaged_file_is_noticed(damage, choose, saved, tmp_path):
     assert noticed >= (items if choose is data_files else {"params", "data", "metadata"})
 
 
+@pytest.mark.parametrize("item", ["params", "model_state", "optimizer", "rngs", "data"])
+def test_an_item_of_another_checkpoint_is_noticed(item, saved, tmp_path):
+    """A file can be whole in itself and still not be what was saved."""
+    iterator = batches()
+    next(iterator)
+    other = new_state(3, 6)
+    other = other._replace(
+        model_state={"norm": {"mean_counter": jnp.int32(8)}},
+        optimizer_state=jax.tree.map(lambda leaf: leaf + 1, other.optimizer_state),
+    )
+    save(tmp_path / "other", other, iterator)
+    copy = shutil.copytree(saved[0] / "6", tmp_path / "6")
+    shutil.rmtree(copy / item)
+    shutil.copytree(tmp_path / "other" / "6" / item, copy / item)
+    with pytest.raises(checkpoint.Damaged, match=r"6 is damaged: .* has changed"):
+        checkpoint.restore(copy, new_state(2, 0), batches())
+
+
 def test_metadata_of_another_version_or_without_a_field_is_refused(saved, tmp_path):
     for name, value in (("format_version", 99), ("losses", None), ("step", 7)):
         copy = tmp_path / name

@@ -130,7 +130,7 @@ def test_a_run_without_its_newest_checkpoints_does_the_steps_again(last, straigh
     shutil.rmtree(workdir / "checkpoints" / str(last + 1))
     shutil.copytree(
         workdir / "checkpoints" / str(last),
-        workdir / "checkpoints" / f"{last + 2}.orbax-checkpoint-tmp",
+        workdir / "checkpoints" / f"{last + 1}.orbax-checkpoint-tmp",  # never saved again
     )
     with (workdir / "metrics.jsonl").open("a") as file:
         file.write(f'{{"step": {last + 1}, "loss": 7.0}}\n{{"step": {last + 2}, "lo')

@@ -232,7 +232,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="checkpoint.pystate: cannot be written: No space"):
+    with pytest.raises(UserError, match=r"checkpoint\.pystate: cannot be written: No space"):
         unpickle.save(path, TREE, {}, with_state=False)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
