@@ -232,7 +232,7 @@ def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> T
                 measured = dict(run.evaluate(state))
                 log.write(step, evaluation=measured)
                 speed.note(step, measured)
-                _keep_best(run, state, step, measured)
+                _keep_best(run, state, measured)
             if saves or stopping:
                 # A stop adds no row: the log will be that of a run without one.
                 more = {"losses": losses.settle()}
@@ -247,7 +247,7 @@ def _save(run: Run, state: TrainState, folder: pathlib.Path, keep: int, more: di
     checkpoint.save(folder, state, run.iterator, run.config, run.extras, metadata, keep)
 
 
-def _keep_best(run: Run, state: TrainState, step: int, measured: Mapping[str, float]) -> None:
+def _keep_best(run: Run, state: TrainState, measured: Mapping[str, float]) -> None:
     """Saves the state in `best` if its main metric is above (or below) all before it."""
     folder = run.workdir / "best"
     value = measured[run.main_metric]
