@@ -10,6 +10,7 @@ held against its golden file. Prints a Markdown table; exits with 1 if an error 
 than its tolerance. Errors are relative to the standard deviation of the golden output.
 """
 
+import argparse
 import importlib.util
 import pathlib
 import pickle
@@ -20,17 +21,12 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from absl import app, flags
 from flax import nnx
 
 from perceiver_bench.model.presets import preset
 from perceiver_bench.model.weights import mapping, official
 
-REFERENCE = flags.DEFINE_string(
-    "reference", "../shared/reference", "folder with make_checkpoint.py and golden/"
-)
 MODELS = ("language", "imagenet_fourier", "imagenet_learned", "imagenet_conv", "flow", "multimodal")
-CHOSEN = flags.DEFINE_multi_enum("model", MODELS, MODELS, "which models to compare")
 
 # The largest error and the root mean square: what the reference asks for. The original code
 # in float64 differs from its own float32 by up to half of them.
@@ -99,11 +95,20 @@ def compare(reference: pathlib.Path, model: str) -> Iterator[Row]:
             yield Row(model, output, float(error.max()), rms, *allowed)
 
 
-def main(arguments: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Prints the table."""
-    if len(arguments) > 1:
-        raise app.UsageError(f"unknown argument {arguments[1]!r}")
-    reference = pathlib.Path(REFERENCE.value)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--reference",
+        type=pathlib.Path,
+        default=pathlib.Path("../shared/reference"),
+        help="folder with make_checkpoint.py and golden/",
+    )
+    parser.add_argument(
+        "--model", action="append", choices=MODELS, help="a model to compare; all by default"
+    )
+    arguments = parser.parse_args(argv)
+    reference = arguments.reference
     if not (reference / "make_checkpoint.py").exists():
         print(f"--reference={reference}: has no make_checkpoint.py", file=sys.stderr)
         return 2
@@ -111,7 +116,7 @@ def main(arguments: list[str]) -> int:
     print("| model | output | largest error | allowed | rms error | allowed | |")
     print("|---|---|---:|---:|---:|---:|---|")
     passed = True
-    for model in CHOSEN.value:
+    for model in arguments.model or MODELS:
         for row in compare(reference, model):
             passed &= row.passed
             print(
@@ -124,4 +129,4 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     jax.config.update("jax_default_matmul_precision", "highest")
-    app.run(main)
+    sys.exit(main(sys.argv[1:]))

@@ -464,6 +464,12 @@ def test_a_damaged_checkpoint(base, tmp_path, capfd):
     assert code == 0, errors
 
 
+def test_a_preset_of_another_network_than_the_checkpoint(base, tmp_path, capfd):
+    trained = tiny_runs.trained(base)[0]
+    arguments = evaluate(tiny_runs.data_dir(base), tmp_path, checkpoint=trained, preset="small")
+    assert "checkpoints/12 holds another model: " in complaint(capfd, *arguments)
+
+
 def test_a_checkpoint_of_another_task(base, tmp_path, capfd, monkeypatch):
     monkeypatch.setitem(registry._TASKS, "glue/other", lambda: _renamed("glue/other"))
     line = complaint(

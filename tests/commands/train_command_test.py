@@ -159,23 +159,26 @@ def test_a_real_process_survives_sigterm_and_kills(base, trained, tmp_path):
 def test_ten_kills_at_random_moments_change_nothing(base, trained, tmp_path):
     rng = random.Random(0)
     workdir = tmp_path / "w"
+    arguments, log = run_flags(base, workdir), workdir / "metrics.jsonl"
     kills = 0
     while kills < 10:
-        process = tiny_runs.start(base, *run_flags(base, workdir))
-        started = time.monotonic()
-        seconds = rng.uniform(0.0, 3.0)
-        # The clock starts when the run begins to write, so that most kills hit the loop.
-        while process.poll() is None and not (workdir / "metrics.jsonl").exists():
-            time.sleep(0.01)
-        while process.poll() is None and time.monotonic() - started < 5.0 + seconds:
+        process = tiny_runs.start(base, *arguments)
+        # The clock starts when the loop opens its log, so that most kills hit the loop.
+        before = log.stat().st_ino if log.exists() else None
+        while process.poll() is None and (not log.exists() or log.stat().st_ino == before):
+            time.sleep(0.001)
+        moment = time.monotonic() + rng.uniform(0.0, 1.5)
+        while process.poll() is None and time.monotonic() < moment:
             time.sleep(0.001)
         process.kill()
-        process.communicate()
-        kills += 1
+        errors = process.communicate()[1]
         if process.returncode == 0:
             assert_same_run(workdir, trained)
             shutil.rmtree(workdir)
-    process = tiny_runs.start(base, *run_flags(base, workdir))
+            continue
+        assert process.returncode == -signal.SIGKILL, errors
+        kills += 1
+    process = tiny_runs.start(base, *arguments)
     errors = process.communicate()[1]
     assert process.returncode == 0, errors
     assert_same_run(workdir, trained)

@@ -8,7 +8,6 @@ import pathlib
 import jax
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 
@@ -61,6 +60,6 @@ def test_comparison_exits_with_failure_for_a_large_error(
     (tmp_path / "make_checkpoint.py").touch()
     row = comparison.Row("language", "logits", largest, rms, *comparison.DEFAULT_TOLERANCE)
     monkeypatch.setattr(comparison, "compare", lambda *_: [row])
-    with flagsaver.as_parsed(reference=str(tmp_path), model=["language"]):
-        assert comparison.main([""]) == (0 if passed else 1)
+    arguments = [f"--reference={tmp_path}", "--model=language"]
+    assert comparison.main(arguments) == (0 if passed else 1)
     assert ("| ok |" if passed else "| FAIL |") in capsys.readouterr().out
