@@ -207,6 +207,9 @@ def _dispatch(argv: list[str]) -> int:
     except Interrupted as stop:
         _complain(f"{stop}; the same command goes on from it")
         return 143
+    except KeyboardInterrupt:
+        _complain("interrupted; a training run goes on from its last checkpoint")
+        return 130
 
 
 def _complain(message: object) -> None:

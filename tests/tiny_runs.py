@@ -108,6 +108,34 @@ def command(capsys, *arguments: str) -> tuple[int, str, list[str]]:
     return code, captured.out, captured.err.splitlines()
 
 
+def evaluate_flags(data, results, **values) -> list[str]:
+    """Returns the command line that evaluates `TASK`, by default with a baseline."""
+    values = {"checkpoint": "baseline:majority", **values}
+    return [
+        "--mode=evaluate",
+        *as_flags(task=TASK, data_dir=data, results_dir=results, **values),
+    ]
+
+
+def train_flags(data, tmp_path, **values) -> list[str]:
+    """Returns the command line that trains `TASK` in `tmp_path`."""
+    values = {"workdir": tmp_path / "w", "results_dir": tmp_path / "r", "preset": "tiny", **values}
+    return ["--mode=train", *as_flags(task=TASK, data_dir=data, **values)]
+
+
+def complaint(capfd, *arguments: str) -> str:
+    """Runs a command line that has to fail with code 2, and returns its one line."""
+    code, output, errors = command(capfd, *arguments)
+    assert code == 2, errors
+    assert output == ""
+    lines = [line for line in errors if line.startswith("perceiver-bench: ")]
+    assert len(lines) == 1
+    assert errors[-1] == lines[0]
+    # Before it there may be lines of progress.
+    assert all(line.startswith("INFO:absl:") for line in errors[:-1]), errors
+    return lines[0].removeprefix("perceiver-bench: ")
+
+
 def start(base: pathlib.Path, *arguments: str, **variables: str) -> subprocess.Popen:
     """Starts the real command line."""
     environment = {

@@ -66,7 +66,8 @@ def evaluate(
     start = time.monotonic()
     assets = subject.weights.extras if subject.weights else {}
     train_source = None
-    if subject.weights is None or not assets:
+    # A training run's checkpoint holds its assets; other weights and baselines need them made.
+    if subject.weights is None or subject.checkpoint["step"] is None:
         train_source = task.source(data_dir, train_split)
         assets = task.prepare_assets(subject.config.data, train_source)
     batches = pipeline.evaluation_batches(
