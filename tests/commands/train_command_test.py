@@ -183,7 +183,7 @@ def on_eight_devices(base):
     process = tiny_runs.start(
         base,
         *run_flags(base, workdir),
-        XLA_FLAGS="--xla_force_host_platform_device_count=8 --xla_cpu_use_fusion_emitters=false",
+        XLA_FLAGS="--xla_force_host_platform_device_count=8",
     )
     yield workdir, process
     process.kill()
