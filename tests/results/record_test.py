@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_flag(tmp_path, run):
 
 
 def test_absolute_paths_are_cut_to_two_parts_and_relative_ones_kept(tmp_path, run):
-    run["checkpoint"]["path"] = "/home/somebody/work/sst2/best"
+    run["checkpoint"]["path"] = "/home/somebody/runs/sst2/best"
     run["overrides"] = ["data.model=/home/somebody/words.model", "train.steps=5"]
     run["config"]["data"]["model"] = "/home/somebody/words.model"
     text = record.write(run, tmp_path).read_text()
