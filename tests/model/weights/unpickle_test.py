@@ -13,24 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_pickles import PROTOCOLS, TREE, write
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights import unpickle
-
-PROTOCOLS = range(6)
-TREE = {
-    "encoder/~/linear": {
-        "w": np.arange(6, dtype=np.float32).reshape(2, 3),
-        "b": np.zeros(3, np.float32),
-    },
-    "encoder/~/batch_norm/mean_ema": {"counter": np.asarray(1, np.int32)},
-}
-
-
-def write(folder, data):
-    path = folder / "checkpoint.pystate"
-    path.write_bytes(data)
-    return path
 
 
 def assert_trees_equal(actual, expected):
