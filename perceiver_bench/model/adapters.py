@@ -20,13 +20,9 @@ from perceiver_bench.config import (
     MultimodalInput,
     TextInput,
 )
-from perceiver_bench.model.attention import linear
-from perceiver_bench.model.position import (
-    fourier_channels,
-    fourier_features,
-    grid_positions,
-    resize_positions,
-)
+from perceiver_bench.model.layers import linear
+from perceiver_bench.model.position import axis_positions, fourier_channels, resize_positions
+from perceiver_bench.model.segments import Segment, Segments, fourier_segment, join
 
 Batch = Mapping[str, jax.Array]
 
@@ -34,14 +30,20 @@ Batch = Mapping[str, jax.Array]
 class Adapted(NamedTuple):
     """What an adapter makes of a batch.
 
-    `inputs` [B, M, C]; `mask` [B, M] or None where all inputs count; `grid`: the index
-    dimensions that M flattens; `embeddings` [V, C] of a text adapter, for tied outputs.
+    `segments`: the inputs [B, M, C], one segment after the other along M; `mask` [B, M] or
+    None where all inputs count; `grid`: the index dimensions that M flattens; `embeddings`
+    [V, C] of a text adapter, for tied outputs.
     """
 
-    inputs: jax.Array
+    segments: Segments
     mask: jax.Array | None = None
     grid: tuple[int, ...] = ()
     embeddings: jax.Array | None = None
+
+    @property
+    def inputs(self) -> jax.Array:
+        """[B, M, C]: the plain array of all inputs."""
+        return join(self.segments)
 
 
 def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 0.02) -> nnx.Param:
@@ -63,7 +65,7 @@ class TextAdapter(nnx.Module):
         tokens = batch["inputs"]
         table = self.embeddings[...]
         inputs = table[tokens] + self.positions[...][: tokens.shape[1]]
-        return Adapted(inputs, batch.get("input_mask"), (tokens.shape[1],), table)
+        return Adapted((Segment(inputs),), batch.get("input_mask"), (tokens.shape[1],), table)
 
 
 class BatchNorm(nnx.Module):
@@ -122,15 +124,15 @@ class ConvolutionStem(nnx.Module):
         return nnx.max_pool(features, (3, 3), strides=(2, 2), padding="SAME")
 
 
-def _concatenate_fourier(features: jax.Array, config: FourierPosition) -> Adapted:
-    """Appends the Fourier features of its grid to [B, *grid, C]: [B, M, C + P]."""
-    batch, *grid, channels = features.shape
-    positions = fourier_features(
-        grid_positions(tuple(grid)), config.num_bands, config.max_resolution
-    )
-    positions = jnp.broadcast_to(positions, (batch, *positions.shape))
+def _beside_fourier(features: jax.Array, config: FourierPosition) -> Adapted:
+    """Puts the Fourier features of its grid beside [B, *grid, F]."""
+    batch, *sizes, channels = features.shape
+    grid = tuple(sizes)
     features = features.reshape(batch, -1, channels)
-    return Adapted(jnp.concatenate([features, positions], axis=-1), grid=tuple(grid))
+    segment = fourier_segment(
+        features, axis_positions(grid), config.num_bands, config.max_resolution
+    )
+    return Adapted((segment,), grid=grid)
 
 
 class ImageAdapter(nnx.Module):
@@ -160,13 +162,12 @@ class ImageAdapter(nnx.Module):
         elif self.config.preparation == "linear":
             features = self.linear(features)
         if isinstance(self.config.position, FourierPosition):
-            return _concatenate_fourier(features, self.config.position)
+            return _beside_fourier(features, self.config.position)
         size, height, width, channels = features.shape
         positions = resize_positions(self.positions[...], self.config.size, (height, width))
-        positions = self.projection(positions)
-        positions = jnp.broadcast_to(positions, (size, *positions.shape))
         features = features.reshape(size, -1, channels)
-        return Adapted(jnp.concatenate([features, positions], axis=-1), grid=(height, width))
+        segment = Segment(features, self.projection(positions))
+        return Adapted((segment,), grid=(height, width))
 
 
 def neighbourhoods(frames: jax.Array) -> jax.Array:
@@ -201,7 +202,7 @@ class FlowAdapter(nnx.Module):
             features = self.linear(pair)
         else:
             features = self.stem(pair, train=key is not None)
-        return _concatenate_fourier(features, self.config.position)
+        return _beside_fourier(features, self.config.position)
 
 
 def space_to_depth(video: jax.Array, patch: tuple[int, int, int]) -> jax.Array:
@@ -231,6 +232,7 @@ class MultimodalAdapter(nnx.Module):
     """
 
     modalities = ("audio", "image", "label")
+    label_padding: nnx.Param
     label_mask_token: nnx.Param
 
     def __init__(self, config: MultimodalInput, model: ModelConfig, *, rngs: nnx.Rngs):
@@ -262,26 +264,23 @@ class MultimodalAdapter(nnx.Module):
             label = jax.nn.one_hot(batch["label"], config.num_classes)[:, None]
         else:
             label = jnp.zeros((video.shape[0], 1, config.num_classes))
-        parts = {
-            "audio": _concatenate_fourier(sound, self.audio_position).inputs,
-            "image": _concatenate_fourier(patches, self.image_position).inputs,
-            "label": label,
-        }
-        padded = {
-            name: pad_channels(part, getattr(self, f"{name}_padding")[...])
-            for name, part in parts.items()
-        }
+
+        def segment(name, features, position):
+            size, grid = features.shape[0], features.shape[1:-1]
+            features = features.reshape(size, -1, features.shape[-1])
+            found = fourier_segment(
+                features, axis_positions(grid), position.num_bands, position.max_resolution
+            )
+            return found.pad(getattr(self, f"{name}_padding")[...])
+
         masked = jnp.ones((video.shape[0], 1, 1), bool)
         if key is not None:
             masked = jax.random.bernoulli(key, config.label_mask_probability, masked.shape)
-        padded["label"] = jnp.where(masked, self.label_mask_token[...], padded["label"])
-        return Adapted(jnp.concatenate([padded[name] for name in self.modalities], axis=1))
-
-
-def pad_channels(array: jax.Array, padding: jax.Array) -> jax.Array:
-    """Appends the learned vector `padding` [1, P] to each element of [B, M, C]."""
-    padding = jnp.broadcast_to(padding, (*array.shape[:2], padding.shape[-1]))
-    return jnp.concatenate([array, padding], axis=-1)
+        label = Segment(label).pad(self.label_padding[...]).features
+        label = jnp.where(masked, self.label_mask_token[...], label)
+        audio = segment("audio", sound, self.audio_position)
+        image = segment("image", patches, self.image_position)
+        return Adapted((audio, image, Segment(label)))
 
 
 _ADAPTERS = {

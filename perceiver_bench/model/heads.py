@@ -1,6 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""Heads: from the decoder's outputs [B, O, E] to a prediction, arrays by name."""
+"""Heads: from the decoder's outputs [B, O, E] to a prediction, arrays by name.
+
+A head begins with linear maps of each output, one list for each segment of the queries. It
+names them in `readouts`, the decoder applies them block after block, and the head is called
+with what they give, [B, O, F] for each segment.
+"""
 
 from collections.abc import Callable
 
@@ -21,10 +26,10 @@ from perceiver_bench.config import (
     UpsampledFlowField,
 )
 from perceiver_bench.model.adapters import Adapted
-from perceiver_bench.model.attention import linear
-from perceiver_bench.model.queries import Queries
+from perceiver_bench.model.layers import LinearMap, Readout, linear
 
 Prediction = dict[str, jax.Array]
+Values = tuple[jax.Array, ...]
 
 # The released flow network answers in units of 20 pixels, after a division by 100 inside
 # the network: both are legacies of its training code and both belong to the weights.
@@ -39,9 +44,13 @@ class LogitsHead(nnx.Module):
     def __init__(self, config: Logits, channels: int, model: ModelConfig, *, rngs: nnx.Rngs):
         self.output = linear(channels, config.num_classes, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
-        del adapted, queries
-        return {"logits": self.output(outputs[:, 0]).astype(jnp.float32)}
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
+        del adapted
+        return ((LinearMap.of(self.output),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        del adapted
+        return {"logits": values[0][:, 0]}
 
 
 class AveragedLogitsHead(nnx.Module):
@@ -52,9 +61,9 @@ class AveragedLogitsHead(nnx.Module):
     ):
         self.output = linear(channels, config.num_classes, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries | None) -> Prediction:
-        del adapted, queries
-        return {"logits": self.output(outputs.mean(axis=1)).astype(jnp.float32)}
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        del adapted
+        return {"logits": self.output(values[0].mean(axis=1))}
 
 
 class TanhLogitsHead(nnx.Module):
@@ -64,10 +73,13 @@ class TanhLogitsHead(nnx.Module):
         self.hidden = linear(channels, channels, model, rngs)
         self.output = linear(channels, config.num_outputs, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
-        del adapted, queries
-        hidden = jnp.tanh(self.hidden(outputs[:, 0]))
-        return {"logits": self.output(hidden).astype(jnp.float32)}
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
+        del adapted
+        return ((LinearMap.of(self.hidden),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        del adapted
+        return {"logits": self.output(jnp.tanh(values[0][:, 0]))}
 
 
 class TiedVocabularyHead(nnx.Module):
@@ -76,11 +88,13 @@ class TiedVocabularyHead(nnx.Module):
     def __init__(self, inputs: TextInput):
         self.bias = nnx.Param(jnp.zeros(inputs.vocab_size))
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
-        del queries
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
         assert adapted.embeddings is not None
-        table = adapted.embeddings.astype(outputs.dtype)
-        return {"logits": (outputs @ table.T + self.bias[...]).astype(jnp.float32)}
+        return ((LinearMap(adapted.embeddings.T, self.bias[...]),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        del adapted
+        return {"logits": values[0]}
 
 
 class FlowHead(nnx.Module):
@@ -89,9 +103,12 @@ class FlowHead(nnx.Module):
     def __init__(self, channels: int, model: ModelConfig, *, rngs: nnx.Rngs):
         self.output = linear(channels, 2, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
-        del queries
-        flow = self.output(outputs).astype(jnp.float32) / FLOW_RESCALE_FACTOR * FLOW_SCALE_FACTOR
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
+        del adapted
+        return ((LinearMap.of(self.output),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        flow = values[0] / FLOW_RESCALE_FACTOR * FLOW_SCALE_FACTOR
         return {"flow": flow.reshape(flow.shape[0], *adapted.grid, 2)}
 
 
@@ -106,17 +123,21 @@ class UpsampledFlowHead(nnx.Module):
         self.output = linear(channels, 2, model, rngs)
         self.weights = linear(channels, UPSAMPLING * UPSAMPLING * 9, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
-        del queries
-        batch, (height, width) = outputs.shape[0], adapted.grid
-        coarse = self.output(outputs).astype(jnp.float32) / FLOW_RESCALE_FACTOR * FLOW_SCALE_FACTOR
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
+        del adapted
+        maps = zip(LinearMap.of(self.output), LinearMap.of(self.weights), strict=True)
+        return ((LinearMap(*(jnp.concatenate(pair, axis=-1) for pair in maps)),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        batch, (height, width) = values[0].shape[0], adapted.grid
+        coarse, weights = jnp.split(values[0], [2], axis=-1)
+        coarse = coarse / FLOW_RESCALE_FACTOR * FLOW_SCALE_FACTOR
         coarse = jnp.pad(
             coarse.reshape(batch, height, width, 2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"
         )
         neighbours = jnp.stack(
             [coarse[:, y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=-2
         )
-        weights = self.weights(outputs).astype(jnp.float32)
         weights = weights.reshape(batch, height, width, UPSAMPLING, UPSAMPLING, 9)
         fine = jnp.einsum("bhwijn,bhwnc->bhiwjc", jax.nn.softmax(weights), neighbours)
         return {"flow": fine.reshape(batch, height * UPSAMPLING, width * UPSAMPLING, 2)}
@@ -139,16 +160,15 @@ class MultimodalHead(nnx.Module):
         self.image = linear(config.channels, 3, model, rngs)
         self.label = linear(config.channels, inputs.num_classes, model, rngs)
 
-    def __call__(self, outputs: jax.Array, adapted: Adapted, queries: Queries) -> Prediction:
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
         del adapted
-        num_audio, num_image, _ = queries.sizes
-        outputs = self.output(outputs)
-        audio, image, label = jnp.split(outputs, [num_audio, num_audio + num_image], axis=1)
-        return {
-            "audio": self.audio(audio).astype(jnp.float32).reshape(audio.shape[0], -1),
-            "image": self.image(image).astype(jnp.float32),
-            "label": self.label(label[:, 0]).astype(jnp.float32),
-        }
+        first = LinearMap.of(self.output)
+        return tuple((first, LinearMap.of(layer)) for layer in (self.audio, self.image, self.label))
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        del adapted
+        audio, image, label = values
+        return {"audio": audio.reshape(audio.shape[0], -1), "image": image, "label": label[:, 0]}
 
 
 def build_head(model: ModelConfig, channels: int, *, rngs: nnx.Rngs) -> Callable[..., Prediction]:

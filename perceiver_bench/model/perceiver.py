@@ -7,15 +7,18 @@ outputs, `C` input channels, `D` latent channels, `E` query channels, `H` heads,
 size of queries and keys (`V` where the values' differs), `A` axes of a grid.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from perceiver_bench.config import EncoderConfig, ModelConfig
-from perceiver_bench.model.adapters import Adapted, Batch, build_adapter, truncated_normal
-from perceiver_bench.model.attention import CrossAttention, SelfAttention
+from perceiver_bench.model.adapters import Batch, build_adapter, truncated_normal
 from perceiver_bench.model.heads import Prediction, build_head
-from perceiver_bench.model.queries import MultimodalQueries, Queries, build_queries
+from perceiver_bench.model.layers import CrossAttention, Readout, SelfAttention
+from perceiver_bench.model.queries import Queries, build_queries
+from perceiver_bench.model.segments import Segment, Segments
 
 
 class Encoder(nnx.Module):
@@ -47,9 +50,10 @@ class Encoder(nnx.Module):
 
         self.self_attention = build_layers(rngs)
 
-    def _attend_to_inputs(self, latents, inputs, mask, key):
+    def _attend_to_inputs(self, latents, inputs: Segments, mask, key):
         def attend(latents, inputs):
-            return self.cross_attention(latents, inputs, key_mask=mask, dropout_key=key)
+            queries = (Segment(latents),)
+            return self.cross_attention(queries, inputs, key_mask=mask, dropout_key=key)
 
         return jax.checkpoint(attend)(latents, inputs) if self.remat else attend(latents, inputs)
 
@@ -66,10 +70,10 @@ class Encoder(nnx.Module):
         layer = jax.checkpoint(layer) if self.remat else layer
         return jax.lax.scan(layer, latents, (stacked, keys))[0]
 
-    def __call__(self, inputs, mask=None, *, key=None):
+    def __call__(self, inputs: Segments, mask=None, *, key=None):
         """Encodes inputs [B, M, C], of which `mask` [B, M] counts, to latents [B, N, D]."""
-        latents = self.latents[...]
-        latents = jnp.broadcast_to(latents, (inputs.shape[0], *latents.shape))
+        # One set of latents until the examples differ: their queries are formed once.
+        latents = self.latents[...][None]
         config = self.config
         num_runs = config.num_blocks if config.share_blocks else 1
 
@@ -89,6 +93,8 @@ class Encoder(nnx.Module):
 
         if num_runs == 1:
             return block(latents, 0)[0]
+        size = max(segment.features.shape[0] for segment in inputs)
+        latents = jnp.broadcast_to(latents, (size, *latents.shape[1:]))
         return jax.lax.scan(block, latents, jnp.arange(num_runs))[0]
 
 
@@ -125,50 +131,34 @@ class PerceiverIO(nnx.Module):
         """Returns the adapted inputs and the latents [B, N, D]."""
         adapter_key, encoder_key = (None, None) if key is None else jax.random.split(key)
         adapted = self.adapter(batch, key=adapter_key)
-        return adapted, self.encoder(adapted.inputs, adapted.mask, key=encoder_key)
+        return adapted, self.encoder(adapted.segments, adapted.mask, key=encoder_key)
 
-    def decode(self, latents: jax.Array, queries: Queries, *, key: jax.Array | None = None):
-        """Returns [B, O, E]: what the queries [B, O, E] read from the latents."""
-        return self.decoder(queries.queries, latents, query_mask=queries.mask, dropout_key=key)
+    def decode(
+        self,
+        latents: jax.Array,
+        queries: Queries,
+        readouts: Sequence[Readout],
+        *,
+        key: jax.Array | None = None,
+    ) -> tuple[jax.Array, ...]:
+        """Returns what the queries read from the latents, [B, O, F] for each segment."""
+        return self.decoder.decode(
+            queries.segments,
+            (Segment(latents),),
+            readouts,
+            query_mask=queries.mask,
+            dropout_key=key,
+        )
 
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Prediction:
         """Predicts from a batch; the arrays it reads and gives are the adapter's and head's."""
         encoder_key, decoder_key = (None, None) if key is None else jax.random.split(key)
         adapted, latents = self.encode(batch, key=encoder_key)
         if self.config.decoder is None:
-            return self.head(latents, adapted, None)
-        if isinstance(self.query, MultimodalQueries) and "image_points" not in batch:
-            return self._decode_all_points(latents, adapted, self.query)
+            return self.head((latents,), adapted)
         queries = self.query(batch, adapted)
-        return self.head(self.decode(latents, queries, key=decoder_key), adapted, queries)
-
-    def _decode_all_points(
-        self, latents: jax.Array, adapted: Adapted, query: MultimodalQueries
-    ) -> Prediction:
-        """Decodes every audio patch and pixel, block after block from the same latents."""
-        num_audio, num_image = query.num_points()
-        num_blocks = min(128, num_audio)
-        audio, image = (_blocks_of_points(num, num_blocks) for num in (num_audio, num_image))
-
-        def block(points):
-            queries = query({"audio_points": points[0], "image_points": points[1]}, adapted)
-            return self.head(self.decode(latents, queries), adapted, queries)
-
-        parts = jax.lax.map(block, (audio, image))
-        join = {name: jnp.moveaxis(part, 0, 1) for name, part in parts.items()}
-        batch = latents.shape[0]
-        samples = num_audio * query.inputs.audio_patch
-        return {
-            "audio": join["audio"].reshape(batch, -1)[:, :samples],
-            "image": join["image"].reshape(batch, -1, 3)[:, :num_image],
-            "label": join["label"][:, 0],
-        }
-
-
-def _blocks_of_points(num: int, num_blocks: int) -> jax.Array:
-    """Returns the indices 0 .. num - 1 in equal blocks; the last index fills the last one."""
-    size = -(-num // num_blocks)
-    return jnp.minimum(jnp.arange(size * num_blocks), num - 1).reshape(num_blocks, size)
+        values = self.decode(latents, queries, self.head.readouts(adapted), key=decoder_key)
+        return self.head(values, adapted)
 
 
 def num_params(config: ModelConfig) -> int:

@@ -8,16 +8,26 @@ import jax
 import jax.numpy as jnp
 
 
-def grid_positions(grid: tuple[int, ...]) -> jax.Array:
-    """Returns the positions of a grid, both ends included: [prod(grid), A] in [-1, 1].
+def axis_positions(grid: tuple[int, ...]) -> list[jax.Array]:
+    """Returns the positions along each axis of a grid, both ends included, in [-1, 1].
 
-    The axes are formed behind an optimization barrier. Without it the compiler would
-    evaluate the features of, say, 182,528 positions while compiling and store them in the
-    program.
+    They are formed behind an optimization barrier. Without it the compiler would evaluate
+    the features of, say, 182,528 positions while compiling and store them in the program.
     """
     axes = [jnp.linspace(-1.0, 1.0, num=size, dtype=jnp.float32) for size in grid]
-    axes = jax.lax.optimization_barrier(axes)
+    return list(jax.lax.optimization_barrier(axes))
+
+
+def grid_positions(grid: tuple[int, ...]) -> jax.Array:
+    """Returns the positions of a grid, both ends included: [prod(grid), A] in [-1, 1]."""
+    axes = axis_positions(grid)
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(grid))
+
+
+def point_axes(grid: tuple[int, ...]) -> list[jax.Array]:
+    """Returns what `point_positions` gives along each axis of a grid, all points taken."""
+    indices = jax.lax.optimization_barrier([jnp.arange(size) for size in grid])
+    return [-1 + 2 * index / size for index, size in zip(indices, grid, strict=True)]
 
 
 def point_positions(points: jax.Array, grid: tuple[int, ...]) -> jax.Array:

@@ -20,19 +20,27 @@ from perceiver_bench.config import (
 from perceiver_bench.model.adapters import (
     Adapted,
     Batch,
-    pad_channels,
     truncated_normal,
     video_resolution,
 )
-from perceiver_bench.model.position import fourier_channels, fourier_features, point_positions
+from perceiver_bench.model.position import (
+    fourier_channels,
+    fourier_features,
+    point_axes,
+    point_positions,
+)
+from perceiver_bench.model.segments import Segment, Segments, fourier_segment
 
 
 class Queries(NamedTuple):
-    """`queries` [B, O, E]; `mask` [B, O] or None; `sizes`: outputs of each modality."""
+    """What the decoder is asked.
 
-    queries: jax.Array
+    `segments`: the queries [B, O, E], B being 1 where all examples have the same; the
+    multimodal network has a segment for each modality. `mask` [B, O] or None.
+    """
+
+    segments: Segments
     mask: jax.Array | None = None
-    sizes: tuple[int, ...] = ()
 
 
 class LearnedQueries(nnx.Module):
@@ -43,9 +51,8 @@ class LearnedQueries(nnx.Module):
         self.channels = config.channels
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
-        del batch
-        queries = self.queries[...]
-        return Queries(jnp.broadcast_to(queries, (adapted.inputs.shape[0], *queries.shape)))
+        del batch, adapted
+        return Queries((Segment(self.queries[...][None]),))
 
 
 class PositionQueries(nnx.Module):
@@ -57,9 +64,8 @@ class PositionQueries(nnx.Module):
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
         del batch
-        size, length, _ = adapted.inputs.shape
-        queries = self.queries[...][:length]
-        return Queries(jnp.broadcast_to(queries, (size, *queries.shape)), adapted.mask)
+        length = sum(segment.num_positions for segment in adapted.segments)
+        return Queries((Segment(self.queries[...][None, :length]),), adapted.mask)
 
 
 class InputQueries(nnx.Module):
@@ -70,16 +76,18 @@ class InputQueries(nnx.Module):
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
         del batch
-        return Queries(adapted.inputs, adapted.mask)
+        return Queries(adapted.segments, adapted.mask)
 
 
 class MultimodalQueries(nnx.Module):
     """Positions of single audio patches and pixels, and one query for the class.
 
-    The batch names the points to decode: `audio_points` [P] flat indices of audio
+    The batch may name the points to decode: `audio_points` [P] flat indices of audio
     patches, `image_points` [P] flat indices of the pixels of T x H x W. The order along O
-    is audio, image, label, and `sizes` counts them.
+    is audio, image, label.
     """
+
+    label_padding: nnx.Param
 
     def __init__(self, config: MultimodalQuery, inputs: MultimodalInput, *, rngs: nnx.Rngs):
         self.inputs = inputs
@@ -94,33 +102,29 @@ class MultimodalQueries(nnx.Module):
             setattr(self, f"{name}_padding", truncated_normal(rngs, (1, self.channels - size)))
         self.label_query = truncated_normal(rngs, (1, config.label_channels))
 
-    def num_points(self) -> tuple[int, int]:
-        """Returns how many audio patches and pixels there are to decode."""
-        return math.prod(self.audio_grid), math.prod(self.inputs.video_size)
-
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
-        size = adapted.inputs.shape[0]
+        del adapted
         inputs = self.inputs
-        parts = {
-            "audio": fourier_features(
-                point_positions(batch["audio_points"], self.audio_grid),
-                inputs.audio_bands,
-                (inputs.audio_samples,),
-            ),
-            "image": fourier_features(
-                point_positions(batch["image_points"], inputs.video_size),
-                inputs.video_bands,
-                video_resolution(inputs),
-            ),
-            "label": self.label_query[...],
-        }
-        padded = [
-            pad_channels(part[None], getattr(self, f"{name}_padding")[...])
-            for name, part in parts.items()
-        ]
-        queries = jnp.concatenate(padded, axis=1)
-        queries = jnp.broadcast_to(queries, (size, *queries.shape[1:]))
-        return Queries(queries, sizes=tuple(part.shape[0] for part in parts.values()))
+        audio = self._segment(
+            *("audio", batch.get("audio_points"), self.audio_grid),
+            *(inputs.audio_bands, (inputs.audio_samples,)),
+        )
+        image = self._segment(
+            *("image", batch.get("image_points"), inputs.video_size),
+            *(inputs.video_bands, video_resolution(inputs)),
+        )
+        label = Segment(self.label_query[...][None]).pad(self.label_padding[...])
+        return Queries((audio, image, label))
+
+    def _segment(self, name, points, grid, num_bands, max_resolution) -> Segment:
+        """Returns the queries of some points of a grid; of all where `points` is None."""
+        if points is None:
+            nothing = jnp.zeros((1, math.prod(grid), 0))
+            found = fourier_segment(nothing, point_axes(grid), num_bands, max_resolution)
+        else:
+            positions = point_positions(points, grid)
+            found = Segment(fourier_features(positions, num_bands, max_resolution)[None])
+        return found.pad(getattr(self, f"{name}_padding")[...])
 
 
 def build_queries(model: ModelConfig, input_channels: int, *, rngs: nnx.Rngs):

@@ -20,6 +20,7 @@ from random_networks import fast_jit, random_batch, random_weights
 
 from perceiver_bench.config import ModelConfig, MultimodalInput
 from perceiver_bench.model import presets
+from perceiver_bench.model.segments import Segment, join
 from perceiver_bench.model.weights import mapping
 
 NAMES = tuple(name for name in presets.PRESETS if name.endswith("_tiny"))
@@ -53,15 +54,15 @@ def parts(name: str) -> dict[str, np.ndarray]:
     def run(model, batch):
         adapted = model.adapter(batch)
         encoder = model.encoder
-        latents = jax.numpy.broadcast_to(
-            encoder.latents[...], (adapted.inputs.shape[0], *encoder.latents.shape)
-        )
-        attended = encoder.cross_attention(latents, adapted.inputs, key_mask=adapted.mask)
-        encoded = encoder(adapted.inputs, adapted.mask)
+        latents = (Segment(encoder.latents[...][None]),)
+        attended = encoder.cross_attention(latents, adapted.segments, key_mask=adapted.mask)
+        encoded = encoder(adapted.segments, adapted.mask)
         outputs = {"inputs": adapted.inputs, "cross_attention": attended, "latents": encoded}
         if model.config.decoder is not None:
             queries = model.query(batch, adapted)
-            outputs |= {"queries": queries.queries, "decoded": model.decode(encoded, queries)}
+            decoded = model.decoder(queries.segments, (Segment(encoded),), query_mask=queries.mask)
+            asked = jax.numpy.broadcast_to(join(queries.segments), decoded.shape)
+            outputs |= {"queries": asked, "decoded": decoded}
         outputs |= {f"prediction_{key}": value for key, value in model(batch).items()}
         if isinstance(model.config.input, MultimodalInput):
             whole = {key: batch[key] for key in ("images", "audio")}

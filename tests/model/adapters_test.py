@@ -18,7 +18,6 @@ from perceiver_bench.model.adapters import (
     MultimodalAdapter,
     TextAdapter,
     neighbourhoods,
-    pad_channels,
     space_to_depth,
 )
 from perceiver_bench.model.position import fourier_features, grid_positions
@@ -73,12 +72,6 @@ def test_space_to_depth_gathers_each_patch():
     for t, h, w in np.ndindex(2, 2, 2):
         patch = video[:, 2 * t : 2 * t + 2, 3 * h : 3 * h + 3, 4 * w : 4 * w + 4]
         np.testing.assert_array_equal(found[:, t, h, w], patch.reshape(2, -1))
-
-
-def test_pad_channels_appends_one_vector_everywhere():
-    found = pad_channels(jnp.zeros((2, 3, 1)), jnp.array([[7.0, 8.0]]))
-    assert found.shape == (2, 3, 3)
-    np.testing.assert_array_equal(found[1, 2], [0, 7, 8])
 
 
 def test_batch_norm_normalises_a_batch_and_debiases_its_averages():

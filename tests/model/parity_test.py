@@ -9,6 +9,8 @@ are compared on the port's features. The port computes in float64, so that all o
 difference is our own rounding.
 """
 
+import functools
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from random_networks import RELEASED_SMALL, fast_jit, random_weights
 from perceiver_bench.model import adapters, position, queries
 from perceiver_bench.model.adapters import neighbourhoods
 from perceiver_bench.model.heads import FLOW_SCALE_FACTOR
+from perceiver_bench.model.segments import Segment
 from perceiver_bench.model.weights import huggingface, mapping
 from perceiver_bench.model.weights.huggingface_config import CLASSES
 from perceiver_bench.model.weights.mapping import Weights
@@ -161,9 +164,6 @@ def _masked(prediction, batch):
 def port_features(monkeypatch):
     """Lets our network use the features that the port computes, as constants."""
 
-    def grid_positions(grid):
-        return port.build_linear_positions(grid).numpy().reshape(-1, len(grid))
-
     def point_positions(points, grid):
         index = np.stack(np.unravel_index(points, grid), axis=1).astype(np.float32)
         return -1 + 2 * index / np.array(grid, np.float32)
@@ -172,10 +172,28 @@ def port_features(monkeypatch):
         positions = torch.from_numpy(positions)[None]
         return port.generate_fourier_features(positions, num_bands, max_resolution)[0].numpy()
 
-    monkeypatch.setattr(adapters, "grid_positions", grid_positions)
+    def fourier_segment(positions, features, axes, num_bands, max_resolution):
+        grid = tuple(axis.size for axis in axes)
+        table = fourier_features(positions(grid), num_bands, max_resolution)
+        if len(grid) == 1:
+            return Segment(features, table)
+        table = table.reshape(-1, grid[-1], table.shape[-1])
+        is_inner = (table != table[:, :1]).any(axis=(0, 1))
+        outer, inner = np.where(is_inner, 0, table[:, 0]), np.where(is_inner, table[0], 0)
+        return Segment(features, outer, inner)
+
+    def grid_positions(grid):
+        return port.build_linear_positions(grid).numpy().reshape(-1, len(grid))
+
+    def all_points(grid):
+        return point_positions(np.arange(math.prod(grid)), grid)
+
     monkeypatch.setattr(queries, "point_positions", point_positions)
-    for module in (adapters, queries):
-        monkeypatch.setattr(module, "fourier_features", fourier_features)
+    monkeypatch.setattr(queries, "fourier_features", fourier_features)
+    for module, positions in ((adapters, grid_positions), (queries, all_points)):
+        monkeypatch.setattr(
+            module, "fourier_segment", functools.partial(fourier_segment, positions)
+        )
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from random_networks import fast_jit, random_batch, random_weights
 from perceiver_bench.config import EncoderConfig, ModelConfig
 from perceiver_bench.model import presets
 from perceiver_bench.model.perceiver import Encoder, PerceiverIO
+from perceiver_bench.model.segments import Segment
 from perceiver_bench.model.weights import mapping
 
 LANGUAGE = presets.preset("language_tiny")
@@ -51,10 +52,12 @@ def layer_of(encoder: Encoder, index: int):
 def encode_by_hand(encoder: Encoder, inputs, mask=None):
     """The encoder as a plain loop over its submodules."""
     config = encoder.config
-    latents = jnp.broadcast_to(encoder.latents[...], (inputs.shape[0], *encoder.latents.shape))
+    latents = jnp.broadcast_to(
+        encoder.latents[...], (inputs[0].features.shape[0], *encoder.latents.shape)
+    )
     for block in range(config.num_blocks):
         if block == 0 or config.repeat_cross_attention:
-            latents = encoder.cross_attention(latents, inputs, key_mask=mask)
+            latents = encoder.cross_attention((Segment(latents),), inputs, key_mask=mask)
         first = 0 if config.share_blocks else block * config.num_layers
         for index in range(first, first + config.num_layers):
             latents = layer_of(encoder, index)(latents)
@@ -78,7 +81,7 @@ def test_encoder_equals_a_plain_loop_in_numbers_and_gradients(changes):
     encoder = Encoder(config, 32, LANGUAGE, rngs=nnx.Rngs(0))
     own_blocks = 1 if config.share_blocks else config.num_blocks
     assert encoder.self_attention.norm.scale.shape == (own_blocks * config.num_layers, 64)
-    inputs = np.random.default_rng(0).standard_normal((2, 5, 32), dtype=np.float32)
+    inputs = (Segment(np.random.default_rng(0).standard_normal((2, 5, 32), dtype=np.float32)),)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
     structure, state = nnx.split(encoder)
 

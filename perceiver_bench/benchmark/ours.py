@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker runs of this package: a forward pass, a training step, a matrix product."""
+
+import contextlib
+import time
+import types
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from perceiver_bench.benchmark.worker import Job
+from perceiver_bench.config import ModelConfig, OptimizerConfig
+from perceiver_bench.model import plan
+from perceiver_bench.model.operations import network_operations
+from perceiver_bench.model.perceiver import PerceiverIO
+from perceiver_bench.task import Task
+from perceiver_bench.train.optim import optimizer
+from perceiver_bench.train.step import initial_state, make_train_step, structure
+
+MATMUL_SIZE = 2048
+# Of the schedule only; a benchmark takes far fewer.
+_STEPS = 1000
+
+
+def _operations(config: ModelConfig, batch: dict[str, np.ndarray]) -> dict[str, int]:
+    """Counts the operations of a forward pass: as we execute it, and as the paper does."""
+    return network_operations(config, batch)._asdict()
+
+
+def forward(config: ModelConfig, batch: dict[str, np.ndarray], *, plain: bool) -> Job:
+    """Returns a forward pass; `plain` leaves the rewriting of attention out."""
+    graph = structure(config)
+    # Inside one jit, so that no second copy of the weights ever exists.
+    state = jax.jit(lambda: nnx.split(PerceiverIO(config, rngs=nnx.Rngs(0)))[1])()
+    inputs = jax.device_put(batch)
+    start = time.perf_counter()
+    with plan.forced("plain") if plain else contextlib.nullcontext():
+        lowered = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch)).lower(state, inputs)
+    compiled = lowered.compile()
+    compile_seconds = time.perf_counter() - start
+
+    def run() -> dict[str, Any]:
+        return jax.block_until_ready(compiled(state, inputs))
+
+    run()
+    return Job(run, {"compile_seconds": compile_seconds, "operations": _operations(config, batch)})
+
+
+def train(config: ModelConfig, batch: dict[str, np.ndarray]) -> Job:
+    """Returns a training step with LAMB; the loss is the mean square of every output."""
+
+    def loss(prediction: dict[str, jax.Array], *_: Any) -> jax.Array:
+        return sum((jnp.square(array).mean() for array in prediction.values()), jnp.zeros(()))
+
+    # Of a task the step takes the loss alone.
+    task = cast(Task, types.SimpleNamespace(loss=loss))
+    transformation = optimizer(OptimizerConfig(name="lamb"), _STEPS)
+    state = initial_state(config, transformation, seed=0)
+    inputs = jax.device_put(batch)
+    step = cast(Any, make_train_step(task, config, transformation, 0.0))
+    start = time.perf_counter()
+    compiled = step.lower(state, inputs).compile()
+    compile_seconds = time.perf_counter() - start
+
+    def run() -> dict[str, Any]:
+        nonlocal state
+        state, numbers = jax.block_until_ready(compiled(state, inputs))
+        return numbers
+
+    run()
+    return Job(run, {"compile_seconds": compile_seconds, "operations": _operations(config, batch)})
+
+
+def matmul() -> Job:
+    """Returns a float32 product of square matrices, the yardstick of the machine."""
+    shape = (MATMUL_SIZE, MATMUL_SIZE)
+    left, right = (jax.random.normal(jax.random.key(seed), shape) for seed in range(2))
+    product = jax.jit(jnp.matmul)
+
+    def run() -> dict[str, Any]:
+        return {"product": product(left, right).block_until_ready()}
+
+    run()
+    count = 2 * MATMUL_SIZE**3
+    return Job(run, {"operations": {"executed": count, "plain": count}})

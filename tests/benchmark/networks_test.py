@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the workers run is what they say: our networks, and those of transformers."""
+
+import math
+import subprocess
+import sys
+import types
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from random_networks import fast_jit
+
+from perceiver_bench.benchmark import baseline, ours
+from perceiver_bench.benchmark.worker import random_batch
+from perceiver_bench.model import plan
+from perceiver_bench.model.perceiver import PerceiverIO
+from perceiver_bench.model.presets import preset
+from perceiver_bench.model.weights.huggingface_config import config_json
+from perceiver_bench.train import step
+
+FLOW, MULTIMODAL = preset("flow_tiny"), preset("multimodal_tiny")
+IMAGES = preset("imagenet_learned_tiny")
+
+
+@pytest.fixture
+def quick_jit(monkeypatch):
+    """Lets the jobs compile without optimising, which takes longer than they run."""
+    quick = types.SimpleNamespace(**(vars(jax) | {"jit": fast_jit}))
+    monkeypatch.setattr(ours, "jax", quick)
+    monkeypatch.setattr(step, "jax", quick)
+
+
+def of_transformers(build, config):
+    if sys.version_info >= (3, 12):
+        for name in ("torch", "transformers"):
+            pytest.importorskip(name, reason="the pinned torch has no build for this Python")
+    return build(config, config_json(config), random_batch(config))
+
+
+@pytest.mark.usefixtures("quick_jit")
+def test_our_plain_forward_pass_is_the_network_without_rewriting():
+    batch = random_batch(FLOW)
+    with plan.recorded() as choices:
+        job = ours.forward(FLOW, batch, plain=True)
+    assert {choice.path for choice in choices} == {"plain"}
+    due = fast_jit(lambda batch: PerceiverIO(FLOW, rngs=nnx.Rngs(0))(batch))(batch)["flow"]
+    np.testing.assert_allclose(job.run()["flow"], due, rtol=0, atol=1e-4 * float(due.std()))
+    assert job.facts["operations"]["plain"] >= job.facts["operations"]["executed"] > 0
+    assert job.facts["compile_seconds"] > 0
+
+
+@pytest.mark.usefixtures("quick_jit")
+def test_our_training_step_learns():
+    config = preset("language_tiny")
+    job = ours.train(config, random_batch(config))
+    losses = [float(job.run()["loss"]) for _ in range(5)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_multiplication_and_an_addition_are_two_operations():
+    job = ours.matmul()
+    assert job.run()["product"].shape == (2048, 2048)
+    assert job.facts["operations"]["executed"] == 17_179_869_184
+
+
+def test_transformers_answers_with_the_outputs_of_ours():
+    for config in (FLOW, MULTIMODAL):
+        found = of_transformers(baseline.forward, config).run()
+        batch = random_batch(config)
+        due = jax.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0))(batch))  # noqa: B023
+        sizes = {name: array.shape for name, array in due.items()}
+        if "flow" in sizes:
+            sizes = {"logits": sizes["flow"]}
+        assert {name: tuple(array.shape) for name, array in found.items()} == sizes
+
+
+def test_the_calls_of_transformers_decode_every_point_once():
+    of_transformers(lambda *_: None, MULTIMODAL)
+    calls = list(baseline._calls(MULTIMODAL, random_batch(MULTIMODAL)))
+    inputs = MULTIMODAL.input
+    due = {
+        "audio": inputs.audio_samples // inputs.audio_patch,
+        "image": math.prod(inputs.video_size),
+    }
+    for name, size in due.items():
+        points = np.concatenate([call["subsampled_output_points"][name] for call in calls])
+        np.testing.assert_array_equal(points, np.arange(size))
+    official = list(baseline._calls(preset("multimodal"), random_batch(preset("multimodal"))))
+    assert len(official) == 128
+
+
+def test_the_training_step_of_transformers_learns():
+    job = of_transformers(baseline.train, IMAGES)
+    losses = [float(job.run()["loss"]) for _ in range(5)]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_peak_memory_counts_what_is_held_at_once():
+    code = """
+from perceiver_bench.benchmark.worker import peak_bytes
+before = peak_bytes()
+first = bytes(range(256)) * 400_000
+del first
+second = bytes(range(256)) * 400_000
+print(before, peak_bytes())
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    before, after = (int(number) for number in answer.split())
+    assert 1e6 < before < 500e6
+    # One array of 102 MB is held at a time, never two.
+    assert 95e6 < after - before < 150e6
