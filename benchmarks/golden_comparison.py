@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from flax import nnx
 
+from perceiver_bench.model.inference import Forward
 from perceiver_bench.model.presets import preset
-from perceiver_bench.model.weights import mapping, official
+from perceiver_bench.model.weights import official
 
 MODELS = ("language", "imagenet_fourier", "imagenet_learned", "imagenet_conv", "flow", "multimodal")
 
@@ -70,10 +70,10 @@ def _outputs(reference: pathlib.Path, model: str) -> dict[str, np.ndarray]:
             pickle.dump(whole, file)
         del params, state, whole
         weights = official.load(path, preset(model))
-    structure, state = nnx.split(mapping.to_model(weights))
-    del weights
-    run = jax.jit(lambda state, batch: nnx.merge(structure, state)(batch))
-    return jax.device_get(run(state, script.inputs(model, 0)))
+    batch = script.inputs(model, 0)
+    run = Forward(weights.config, batch)
+    run.load(weights)
+    return jax.device_get(run(batch))
 
 
 def compare(reference: pathlib.Path, model: str) -> Iterator[Row]:

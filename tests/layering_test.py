@@ -11,9 +11,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # From the top. An import within a layer is allowed.
 LAYERS = (
     ("__main__", "run", "report", "commands"),
-    ("train", "evaluation", "results"),
+    ("benchmark", "train", "evaluation", "results"),
     ("model", "data", "metrics", "api"),
-    ("task", "config", "registry", "overrides", "errors", "files", ""),
+    ("task", "config", "registry", "overrides", "errors", "files", "memory", ""),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

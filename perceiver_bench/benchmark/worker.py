@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from perceiver_bench.config import (
     from_dict,
 )
 from perceiver_bench.errors import UserError
+from perceiver_bench.memory import peak_bytes
 
 IMPLEMENTATIONS = ("ours", "plain", "transformers", "matmul")
 JOBS = ("forward", "train")
@@ -66,19 +66,6 @@ def random_batch(config: ModelConfig) -> dict[str, np.ndarray]:
                 "images": rng.random((1, *inputs.video_size, 3), dtype=np.float32),
                 "audio": np.tanh(normal(1, inputs.audio_samples, 1)),
             }
-
-
-def peak_bytes() -> int:
-    """Returns the most memory that this process has held at once, in bytes.
-
-    On Linux `ru_maxrss` begins with what the parent held when it started this process;
-    VmHWM does not.
-    """
-    with contextlib.suppress(OSError, IndexError):
-        status = pathlib.Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _build(implementation: str, job: str, config: ModelConfig, settings: dict[str, Any]) -> Job:

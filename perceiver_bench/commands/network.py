@@ -2,23 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--mode=forward` and `--mode=convert`: the bare network, and its weights' formats."""
 
+import dataclasses
 import json
 import math
 import pathlib
-import resource
 import statistics
-import sys
 import time
 import zipfile
 import zlib
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 from absl import logging
-from flax import nnx
 
-from perceiver_bench import overrides
+from perceiver_bench import memory, overrides
 from perceiver_bench.commands.setup import buildable, writable_folder
 from perceiver_bench.config import (
     FlowInput,
@@ -29,8 +26,8 @@ from perceiver_bench.config import (
 )
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import atomic_file
+from perceiver_bench.model.inference import Forward
 from perceiver_bench.model.presets import preset
-from perceiver_bench.model.weights.mapping import to_model
 from perceiver_bench.train import weights
 
 
@@ -155,18 +152,18 @@ def forward(
     """
     config = buildable(overrides.apply(preset(model_name), changes))
     batch = read_inputs(inputs, config)
-    loaded, _ = weights.load(checkpoint, config)
-    graph, state = nnx.split(to_model(loaded))
-    del loaded
-    run = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch))
-    start = time.perf_counter()
     try:
-        lowered = run.lower(state, batch)
+        run = Forward(config, batch)
     except (TypeError, ValueError) as error:
         raise UserError(f"--inputs={inputs}: the network takes no such arrays: {error}") from error
-    compiled = lowered.compile()
-    compile_seconds = time.perf_counter() - start
-    prediction = jax.block_until_ready(compiled(state, batch))
+    loaded, _ = weights.load(checkpoint, config)
+    # Some formats know details of the network that the names of its arrays do not tell.
+    config = overrides.apply(loaded.config, changes)
+    if config != run.config:
+        run = Forward(config, batch)
+    run.load(dataclasses.replace(loaded, config=config))
+    del loaded
+    prediction = run(batch)
     with atomic_file(outputs) as file:
         arrays = {name: np.asarray(array) for name, array in prediction.items()}
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
@@ -174,13 +171,12 @@ def forward(
         seconds = []
         for _ in range(repeat):
             start = time.perf_counter()
-            jax.block_until_ready(compiled(state, batch))
+            run(batch)
             seconds.append(time.perf_counter() - start)
         line = {
-            "compile_seconds": compile_seconds,
+            "compile_seconds": run.compile_seconds,
             "seconds": statistics.median(seconds),
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            * (1 if sys.platform == "darwin" else 1024),
+            "peak_bytes": memory.peak_bytes(),
         }
         print(json.dumps(line))
 

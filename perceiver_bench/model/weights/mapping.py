@@ -8,6 +8,7 @@ filled, every key is used, and every shape agrees.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +30,7 @@ Layout = Literal[
     "channels",  # [1, 1, 1, C] for our [C]
 ]
 Tree = dict[str, Any]
+_ALIGNMENT = 64
 
 
 class Entry(NamedTuple):
@@ -137,7 +139,7 @@ def _list(keys: Iterable[str], limit: int = 8) -> str:
 
 
 def read(
-    source: Mapping[str, np.ndarray],
+    source: dict[str, np.ndarray],
     entries: Iterable[Entry],
     config: ModelConfig,
     *,
@@ -146,7 +148,8 @@ def read(
     """Builds our parameters and state from a source's arrays by key.
 
     Args:
-        source: Arrays by the source's keys.
+        source: Arrays by the source's keys. It is emptied on the way, so that two copies of
+            all weights never exist.
         entries: The source's table for `config`.
         config: The network to fill.
         where: The file or folder, for messages.
@@ -163,31 +166,36 @@ def read(
         parts += [f"has unknown {_list(unknown)}"] if unknown else []
         raise UserError(f"{where} holds another model: it {' and '.join(parts)}")
     wrong = []
-    leaves: dict[str, Any] = {}
+    by_path: dict[str, list[Entry]] = {}
     for entry in entries:
-        array = np.asarray(source[entry.key])
-        due = expected[entry.path]
+        array, due = source[entry.key], expected[entry.path]
         shape = due.shape if entry.layer is None else due.shape[1:]
         source_shape = _to_source(np.broadcast_to(0, shape), entry.layout).shape
+        kind = jnp.floating if jnp.issubdtype(due.dtype, jnp.floating) else jnp.integer
         if array.shape != source_shape:
             wrong.append(f"{entry.key} {list(array.shape)} instead of {list(source_shape)}")
-            continue
-        kind = jnp.floating if jnp.issubdtype(due.dtype, jnp.floating) else jnp.integer
-        if not jnp.issubdtype(array.dtype, kind):
+        elif not jnp.issubdtype(array.dtype, kind):
             wrong.append(f"{entry.key} of type {array.dtype} instead of {due.dtype}")
-            continue
-        array = np.asarray(_from_source(array, entry.layout), dtype=due.dtype, order="C")
-        if entry.layer is None:
-            leaves[entry.path] = array
-        else:
-            leaves.setdefault(entry.path, {})[entry.layer] = array
+        by_path.setdefault(entry.path, []).append(entry)
     if wrong:
         raise UserError(f"{where} holds another model: {'; '.join(wrong[:4])}")
-    for path, leaf in leaves.items():
-        if isinstance(leaf, dict):
-            leaves[path] = np.stack([leaf[layer] for layer in range(len(leaf))])
-    assert leaves.keys() == expected.keys(), sorted(leaves.keys() ^ expected.keys())
+    assert by_path.keys() == expected.keys(), sorted(by_path.keys() ^ expected.keys())
+    leaves = {}
+    for path, due in expected.items():
+        leaves[path] = aligned_empty(due.shape, due.dtype)
+        for entry in by_path[path]:
+            # With `...` an array without axes is assigned too.
+            target = leaves[path] if entry.layer is None else leaves[path][entry.layer]
+            target[...] = _from_source(source.pop(entry.key), entry.layout)
     return split_state(leaves)
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Returns an array at an address that JAX on a CPU takes over without a copy."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
 def write(weights: Weights, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
@@ -201,12 +209,28 @@ def write(weights: Weights, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def to_model(weights: Weights) -> PerceiverIO:
-    """Builds the network and fills it."""
-    structure, state = nnx.split(
-        nnx.eval_shape(lambda: PerceiverIO(weights.config, rngs=nnx.Rngs(0)))
-    )
+def to_model(weights: Weights, *, unstacked: bool = False) -> PerceiverIO:
+    """Builds the network and fills it.
+
+    With `unstacked` the layers of the encoder are a list, which `Encoder` runs without
+    copying each layer's weights out of the stack: for a forward pass on a CPU. Arrays from
+    `read` are taken over where the device allows it, so they must not be changed afterwards.
+    """
+
+    def build() -> PerceiverIO:
+        model = PerceiverIO(weights.config, rngs=nnx.Rngs(0))
+        if unstacked:
+            model.encoder.unstack()
+        return model
+
+    structure, state = nnx.split(nnx.eval_shape(build))
     leaves = flatten(weights.params) | flatten(weights.state)
-    arrays = jax.tree.map(jnp.asarray, unflatten(leaves))
-    nnx.replace_by_pure_dict(state, arrays)
+    tree = unflatten(leaves)
+    if unstacked:
+        encoder = tree["encoder"]
+        stack = encoder["self_attention"]
+        num_layers = jax.tree.leaves(stack)[0].shape[0]
+        layers = (jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(num_layers))
+        encoder["self_attention"] = dict(enumerate(layers))
+    nnx.replace_by_pure_dict(state, jax.device_put(tree))
     return nnx.merge(structure, state)

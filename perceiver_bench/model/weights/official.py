@@ -164,13 +164,15 @@ _SPECIFIC = {
 
 
 def from_modules(params: dict, state: dict, config: ModelConfig, *, where: str) -> Weights:
-    """Builds weights from `{module: {name: array}}` as the releases hold them."""
-    source = {
-        f"{module}:{name}": array
-        for tree in (params, state)
-        for module, leaves in tree.items()
-        for name, array in leaves.items()
-    }
+    """Builds weights from `{module: {name: array}}` as the releases hold them.
+
+    Both trees are emptied on the way, as `mapping.read` empties its source.
+    """
+    source = {}
+    for tree in (params, state):
+        while tree:
+            module, leaves = tree.popitem()
+            source |= {f"{module}:{name}": array for name, array in leaves.items()}
     ours = mapping.read(source, entries(config), config, where=where)
     return Weights(config=config, params=ours[0], state=ours[1])
 

@@ -12,9 +12,10 @@ of a deep tuple) or claims 32 GB (a large memo index), before `find_class` is as
 
 import dataclasses
 import math
+import os
 import pickletools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -62,6 +63,28 @@ class _Array:
     value: np.ndarray | None
 
 
+class _Bounded:
+    """A file that `pickletools` may ask for any number of bytes.
+
+    It asks for as many as an opcode says, and Python's files allocate them before they look
+    for them: nine bytes could claim a terabyte.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.size = file.seek(0, os.SEEK_END)
+        self._file = file
+        file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, self.size - self.tell()))
+
+    def readline(self) -> bytes:
+        return self._file.readline()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
 class PickleReader:
     """Interprets one pickle; `position` is the byte of the current opcode.
 
@@ -69,15 +92,15 @@ class PickleReader:
     NumPy's own checks: ValueError, LookupError, OverflowError, struct.error.
     """
 
-    def __init__(self, data: bytes):
+    def __init__(self, file: BinaryIO):
         self.position = 0
-        self._data = data
+        self._file = _Bounded(file)
         self._stack: list[Any] = []
         self._outer_stacks: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
         # Every byte of an array stands in the file, so a file cannot ask for more memory
         # than twice its size: once for its strings as bytes, once for arrays of them.
-        self._budget = 2 * len(data)
+        self._budget = 2 * self._file.size
 
     def read(self) -> Any:
         """Returns the value of the pickle: dicts, arrays (read-only), numbers and text.
@@ -85,12 +108,14 @@ class PickleReader:
         Raises:
             RefusedError: if the pickle needs anything else.
         """
-        for count, (opcode, argument, position) in enumerate(pickletools.genops(self._data)):
+        for count, (opcode, argument, position) in enumerate(
+            pickletools.genops(cast(Any, self._file))
+        ):
             self.position = position or 0
             if count > _MAX_OPCODES:
                 raise RefusedError("more opcodes than any checkpoint has")
             self._step(opcode.name, argument)
-        if self._outer_stacks or len(self._stack) != 1 or self.position + 1 != len(self._data):
+        if self._outer_stacks or len(self._stack) != 1 or self.position + 1 != self._file.size:
             raise ValueError("no single value, or bytes after it")
         value = _finished(self._stack.pop())
         _check_tree(value)

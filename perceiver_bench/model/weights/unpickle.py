@@ -7,7 +7,7 @@ import pathlib
 import pickle
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,10 +30,14 @@ def load(path: str | os.PathLike[str]) -> Any:
             numbers, strings and arrays of numbers or booleans.
     """
     try:
-        data = pathlib.Path(path).read_bytes()
+        with pathlib.Path(path).open("rb") as file:
+            return _read(file, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    reader = PickleReader(data)
+
+
+def _read(file: BinaryIO, path: str | os.PathLike[str]) -> Any:
+    reader = PickleReader(file)
     try:
         return reader.read()
     except RefusedError as error:

@@ -45,7 +45,7 @@ def change_config(folder, **changes):
 def test_official_to_huggingface_and_back_is_bit_for_bit(family, tmp_path):
     config = RELEASED_SMALL[family]
     params, state = official.to_modules(random_weights(config))
-    weights = official.from_modules(params, state, config, where="test")
+    weights = official.from_modules(dict(params), dict(state), config, where="test")
     huggingface.save(tmp_path / "folder", weights)
     loaded = huggingface.load(tmp_path / "folder", config)
     assert loaded.config == config
