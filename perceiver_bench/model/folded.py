@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from perceiver_bench.model import plan
-from perceiver_bench.model.attention import MASKED_SCORE, cut_axis, softmax_sums
+from perceiver_bench.model.attention import MASKED_SCORE, cut_axis, narrow, softmax_sums
 from perceiver_bench.model.segments import Segment, Segments, inverse_deviation
 
 
@@ -89,8 +89,8 @@ def _cut(segment: Segment, epsilon: float, num_others: int) -> tuple[_Blocks, ja
 def _columns(block: _Blocks, last: jax.Array, dtype: jnp.dtype) -> tuple[jax.Array, jax.Array]:
     """Returns what a block is multiplied with: s * features [m, F] and side columns [m, R + 1].
 
-    The side columns are s in the column of each place's row, and `last` [m]. They stay
-    float32: row scores are whole sums, which bfloat16 would round as one number.
+    The side columns are s in the column of each place's row, and `last` [m]. In scores they
+    stay float32: row scores are whole sums, which bfloat16 would round as one number.
     """
     num_rows, length = block.outer.shape[0], block.scale.shape[0]
     row = jnp.repeat(jnp.eye(num_rows), length // max(1, num_rows), axis=0)
@@ -115,15 +115,6 @@ def _scores(left: tuple[jax.Array, jax.Array], right: tuple[jax.Array, jax.Array
         left_columns, right_columns = (jnp.concatenate(pair, axis=-1) for pair in (left, right))
         return left_columns @ right_columns.T
     return product(left[0], right[0].T, left[0].dtype) + left[1] @ right[1].T
-
-
-def _weighted_sums(weights: jax.Array, columns: tuple[jax.Array, jax.Array]):
-    """Returns weights [N, m] times features [m, F] and times side columns [m, R + 1]."""
-    features, side = columns
-    if features.dtype == jnp.float32:
-        both = weights @ jnp.concatenate(columns, axis=-1)
-        return both[:, : features.shape[-1]], both[:, features.shape[-1] :]
-    return product(weights, features, features.dtype), weights @ side
 
 
 def _column_scores(folded: jax.Array, inner: jax.Array | None, num_rows: int) -> jax.Array | None:
@@ -191,8 +182,11 @@ def _pool_segment(folded, blocks: _Blocks, inner, dtype) -> tuple[jax.Array, jax
 
     def sums(fixed, block, weights):
         del fixed
-        ones = jnp.ones_like(block.scale)
-        features, side = _weighted_sums(weights, _columns(block, ones, dtype))
+        weights = narrow(weights, dtype)
+        columns = jnp.concatenate(_columns(block, jnp.ones_like(block.scale), dtype), axis=-1)
+        features, side = jnp.split(
+            product(weights, columns, dtype), [block.features.shape[-1]], axis=-1
+        )
         found = {"features": features}
         if inner is not None:
             found["outer"] = side[:, :num_rows] @ block.outer
@@ -261,8 +255,9 @@ def _read_segment(folded, offset, values, blocks: _Blocks, inner, dtype, finish)
         if column_scores is not None:
             scores += column_scores * block.scale[:, None]
         maximum = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
-        weights = jnp.exp(scores - maximum)
-        found = product(weights, values, dtype) / weights.sum(axis=-1, keepdims=True)
+        weights = narrow(jnp.exp(scores - maximum), dtype)
+        total = weights.astype(jnp.float32).sum(axis=-1, keepdims=True)
+        found = product(weights, values, dtype) / total
         return finish(_queries(block, inner), found)
 
     outputs = jax.lax.map(step, blocks)

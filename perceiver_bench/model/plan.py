@@ -18,9 +18,9 @@ import jax
 Path = Literal["plain", "pool", "read"]
 PATHS: tuple[Path, ...] = ("plain", "pool", "read")
 
-# Scores that exist at once. On a CPU 4 MiB of them stay in its caches while they are
+# Scores that exist at once. On a CPU 8 MiB of them stay in its caches while they are
 # exponentiated and multiplied; other devices want large products.
-CPU_SCORES = 2**20
+CPU_SCORES = 2**21
 SCORES = 2**26
 
 _forced: contextvars.ContextVar[Path | None] = contextvars.ContextVar("forced", default=None)
