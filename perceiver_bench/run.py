@@ -12,6 +12,10 @@ perceiver-bench --mode=forward --model=flow --checkpoint=C --inputs=a.npz --outp
     runs the bare network on arrays
 perceiver-bench --mode=convert --model=flow --source=X --target=Y
     converts weights between official, Hugging Face and Orbax
+perceiver-bench --mode=benchmark --model=flow --job=forward
+    measures speed and memory beside transformers; --job=train, growth or bfloat16 too
+perceiver-bench --mode=plan --model=flow
+    how a network will be computed, and its operations, without running it
 perceiver-bench --mode=prepare --inputs=text.txt --outputs=tokenizer.model
     trains a SentencePiece model from text
 perceiver-bench --mode=report --results_dir=results
@@ -28,7 +32,10 @@ from absl import app, flags, logging
 
 from perceiver_bench.errors import UserError, nearest
 
-MODES = ("train", "evaluate", "forward", "convert", "prepare", "report", "list")
+MODES = (
+    *("train", "evaluate", "forward", "convert", "prepare"),
+    *("report", "benchmark", "plan", "list"),
+)
 
 _MODE = flags.DEFINE_string("mode", None, f"What to do: {', '.join(MODES)}.")
 _SUITE = flags.DEFINE_string("suite", None, "demo: every family end to end on made data.")
@@ -46,9 +53,15 @@ _INIT = flags.DEFINE_string("init", None, "Pretrained weights that training star
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of parameters, dropout and data order.", 0)
 _LIMIT = flags.DEFINE_integer("limit", None, "Evaluate the first N examples only.", 1)
 _INPUTS = flags.DEFINE_list("inputs", [], "Input arrays (.npz), or text files to prepare from.")
-_OUTPUTS = flags.DEFINE_string("outputs", None, "File to write.")
+_OUTPUTS = flags.DEFINE_string("outputs", None, "File to write; a folder for a benchmark.")
 _VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 8000, "Tokens of a prepared tokenizer.", 16)
-_REPEAT = flags.DEFINE_integer("repeat", None, "Time N more runs of --mode=forward.", 1)
+_REPEAT = flags.DEFINE_integer(
+    "repeat", None, "Time N more runs of --mode=forward; rounds of a benchmark.", 1
+)
+_JOB = flags.DEFINE_string("job", "forward", "Benchmark: forward, train, growth or bfloat16.")
+_COMPILATION_CACHE = flags.DEFINE_bool(
+    "compilation_cache", True, "Keep what training compiles in the workdir, for restarts."
+)
 _SOURCE = flags.DEFINE_string("source", None, "Weights to convert.")
 _TARGET = flags.DEFINE_string("target", None, "Where the converted weights go.")
 _FORMAT = flags.DEFINE_enum(
@@ -74,9 +87,12 @@ def _one(flag: flags.FlagHolder) -> str:
 
 def _train() -> int:
     from perceiver_bench.commands.evaluate import table
+    from perceiver_bench.commands.setup import cache_compilations
     from perceiver_bench.commands.train import train
 
     name, results_dir = _one(_TASK), pathlib.Path(_RESULTS_DIR.value)
+    if _COMPILATION_CACHE.value:
+        cache_compilations(_path(_WORKDIR))
     train(
         name,
         preset=_PRESET.value,
@@ -154,6 +170,24 @@ def _report() -> int:
     return report(pathlib.Path(_RESULTS_DIR.value), _CHECK.value)
 
 
+def _benchmark() -> int:
+    from perceiver_bench.commands.benchmark import RESULTS, benchmark
+
+    return benchmark(
+        job=_JOB.value,
+        models=_MODEL.value.split(",") if _MODEL.value else (),
+        rounds=_REPEAT.value,
+        outputs=pathlib.Path(_OUTPUTS.value) if _OUTPUTS.value else RESULTS,
+    )
+
+
+def _plan() -> int:
+    from perceiver_bench.commands.plan import describe
+
+    print(describe(_one(_MODEL), _SET.value))
+    return 0
+
+
 def _list() -> int:
     from perceiver_bench.commands.listing import listing
 
@@ -180,6 +214,8 @@ _COMMANDS: dict[str, Callable[[], int]] = {
     "convert": _convert,
     "prepare": _prepare,
     "report": _report,
+    "benchmark": _benchmark,
+    "plan": _plan,
     "list": _list,
 }
 

@@ -34,9 +34,14 @@ def hardware() -> dict[str, Any]:
     return {"cpu": name, "cores": cores}
 
 
+def cpu_flags() -> str:
+    """Returns the processor's features, comma between, empty where the system does not tell."""
+    return ",".join(_cpu_field("flags").split())
+
+
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself, as far as the system tells."""
-    return bool(_BFLOAT16_FLAGS & set(_cpu_field("flags").split()))
+    return bool(_BFLOAT16_FLAGS & set(cpu_flags().split(",")))
 
 
 def versions() -> dict[str, str | None]:

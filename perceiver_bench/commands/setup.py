@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What training and evaluation prepare alike: configuration and folders."""
 
+import hashlib
 import pathlib
+import platform
 import uuid
 from collections.abc import Sequence
 
+import jax
+
 from perceiver_bench import config as configs
 from perceiver_bench import overrides
+from perceiver_bench.benchmark.table import cpu_flags
 from perceiver_bench.errors import UserError, nearest
 from perceiver_bench.model.weights.mapping import flatten
 from perceiver_bench.task import Task
@@ -76,3 +81,17 @@ def writable_folder(path: pathlib.Path, flag: str) -> pathlib.Path:
     except OSError as error:
         raise UserError(f"--{flag}={path}: cannot write there: {error.strerror}") from error
     return path.resolve()
+
+
+def cache_compilations(workdir: pathlib.Path) -> None:
+    """Keeps compiled programs in `workdir/compilation_cache`, so that a restart need not wait.
+
+    A folder for each kind of processor: a program may use instructions that another lacks.
+    A cache that the environment names already stays as it is.
+    """
+    if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    kind = f"{platform.machine()}-{jax.devices()[0].device_kind}-{cpu_flags()}"
+    digest = hashlib.sha256(kind.encode()).hexdigest()[:12]
+    folder = workdir.absolute() / "compilation_cache" / digest
+    jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -20,7 +20,7 @@ from perceiver_bench.config import (
     MultimodalInput,
     TextInput,
 )
-from perceiver_bench.model.layers import linear
+from perceiver_bench.model.layers import LinearMap, linear
 from perceiver_bench.model.position import axis_positions, fourier_channels, resize_positions
 from perceiver_bench.model.segments import Segment, Segments, fourier_segment, join
 
@@ -124,13 +124,28 @@ class ConvolutionStem(nnx.Module):
         return nnx.max_pool(features, (3, 3), strides=(2, 2), padding="SAME")
 
 
-def _beside_fourier(features: jax.Array, config: FourierPosition) -> Adapted:
+def _linear_features(features: jax.Array, layer: nnx.Linear):
+    """Returns features and kernel such that their product is a linear map of `features`.
+
+    The map is left to be folded where it takes few channels to many, the bias then being
+    the map of one more channel that is 1; otherwise it is applied and there is no kernel.
+    """
+    if layer.in_features + 1 >= layer.out_features:
+        return layer(features), None
+    kernel, bias = LinearMap.of(layer)
+    ones = jnp.ones_like(features[..., :1])
+    return jnp.concatenate([features, ones], axis=-1), jnp.concatenate([kernel, bias[None]])
+
+
+def _beside_fourier(
+    features: jax.Array, config: FourierPosition, kernel: jax.Array | None = None
+) -> Adapted:
     """Puts the Fourier features of its grid beside [B, *grid, F]."""
     batch, *sizes, channels = features.shape
     grid = tuple(sizes)
     features = features.reshape(batch, -1, channels)
     segment = fourier_segment(
-        features, axis_positions(grid), config.num_bands, config.max_resolution
+        features, axis_positions(grid), config.num_bands, config.max_resolution, kernel
     )
     return Adapted((segment,), grid=grid)
 
@@ -156,17 +171,17 @@ class ImageAdapter(nnx.Module):
             self.channels = config.channels + fourier_channels(config.position.num_bands, 2)
 
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
-        features = batch["images"]
+        features, kernel = batch["images"], None
         if self.config.preparation == "convolution":
             features = self.stem(features, train=key is not None)
         elif self.config.preparation == "linear":
-            features = self.linear(features)
+            features, kernel = _linear_features(features, self.linear)
         if isinstance(self.config.position, FourierPosition):
-            return _beside_fourier(features, self.config.position)
+            return _beside_fourier(features, self.config.position, kernel)
         size, height, width, channels = features.shape
         positions = resize_positions(self.positions[...], self.config.size, (height, width))
         features = features.reshape(size, -1, channels)
-        segment = Segment(features, self.projection(positions))
+        segment = Segment(features, self.projection(positions), kernel=kernel)
         return Adapted((segment,), grid=(height, width))
 
 
@@ -199,10 +214,10 @@ class FlowAdapter(nnx.Module):
             frames = neighbourhoods(frames)
         pair = jnp.concatenate([frames[:, 0], frames[:, 1]], axis=-1)
         if self.config.preparation == "patches":
-            features = self.linear(pair)
+            features, kernel = _linear_features(pair, self.linear)
         else:
-            features = self.stem(pair, train=key is not None)
-        return _beside_fourier(features, self.config.position)
+            features, kernel = self.stem(pair, train=key is not None), None
+        return _beside_fourier(features, self.config.position, kernel)
 
 
 def space_to_depth(video: jax.Array, patch: tuple[int, int, int]) -> jax.Array:

@@ -11,7 +11,6 @@ for row i and one for column j; and pooled inputs come from the features, from t
 each row and from the weights of each column.
 """
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -39,10 +38,33 @@ def scored_channels(segments: Segments, num_others: int) -> int:
 
 
 def _scored_channels(segment: Segment, num_others: int) -> int:
-    if segment.outer is None or segment.inner is None:
-        return segment.channels
+    if segment.inner is None or segment.outer is None:
+        positions = 0 if segment.outer is None else segment.outer.shape[-1]
+        return min(segment.channels, segment.features.shape[-1] + positions)
     rows = plan.rows_of_grid(segment.outer.shape[0], segment.inner.shape[0], num_others)
     return min(segment.channels, segment.features.shape[-1] + rows)
+
+
+def _is_grid(segment: Segment, num_others: int) -> bool:
+    """Whether a block of the segment costs less with its tables than as a plain array."""
+    rows_cost_less = _scored_channels(segment, num_others) < segment.channels
+    return segment.inner is not None and rows_cost_less
+
+
+def _unmap_folded(folded: jax.Array, kernel: jax.Array | None) -> jax.Array:
+    """Takes folded vectors [..., C] to the channels that are stored, before the kernel."""
+    if kernel is None:
+        return folded
+    features, positions = jnp.split(folded, [kernel.shape[1]], axis=-1)
+    return jnp.concatenate([features @ kernel.T, positions], axis=-1)
+
+
+def _map_pooled(pooled: jax.Array, kernel: jax.Array | None) -> jax.Array:
+    """Takes sums over stored channels to all channels [..., C]."""
+    if kernel is None:
+        return pooled
+    features, positions = jnp.split(pooled, [kernel.shape[0]], axis=-1)
+    return jnp.concatenate([features @ kernel, positions], axis=-1)
 
 
 class _Blocks(NamedTuple):
@@ -62,7 +84,7 @@ def _cut(segment: Segment, epsilon: float, num_others: int) -> tuple[_Blocks, ja
     """Cuts a segment into blocks, with a batch axis first, and returns its inner table."""
     scale = inverse_deviation(segment, epsilon)
     size, num_positions, _ = segment.features.shape
-    if _scored_channels(segment, num_others) < segment.channels:
+    if _is_grid(segment, num_others):
         assert segment.outer is not None
         assert segment.inner is not None
         features, inner = segment.features, segment.inner
@@ -71,7 +93,8 @@ def _cut(segment: Segment, epsilon: float, num_others: int) -> tuple[_Blocks, ja
         outer = segment.outer.reshape(num_blocks, rows, -1)
         length = num_positions // num_blocks
     else:
-        features, inner = segment.dense(), None
+        # Before the kernel, if there is one.
+        features, inner = segment._replace(kernel=None).dense(), None
         length = min(num_positions, max(1, plan.max_scores() // num_others))
         num_blocks = -(-num_positions // length)
         outer = jnp.zeros((num_blocks, 0, 0))
@@ -154,10 +177,11 @@ def pool(folded: jax.Array, segments: Segments, *, epsilon: float, dtype: jnp.dt
     blocks, tables = [pair[0] for pair in cut], [pair[1] for pair in cut]
 
     def one(folded, blocks):
-        parts = [
-            _pool_segment(folded, some, inner, dtype)
-            for some, inner in zip(blocks, tables, strict=True)
-        ]
+        parts = []
+        for segment, some, inner in zip(segments, blocks, tables, strict=True):
+            vectors = _unmap_folded(folded, segment.kernel)
+            sums, log_total = _pool_segment(vectors, some, inner, dtype)
+            parts.append((_map_pooled(sums, segment.kernel), log_total))
         pooled = jnp.stack([part[0] for part in parts])
         shares = jax.nn.softmax(jnp.stack([part[1] for part in parts]), axis=0)
         return (pooled * shares[..., None]).sum(axis=0)
@@ -235,9 +259,14 @@ def read(
     def one(folded, offset, values, blocks):
         outputs = []
         for index, (some, inner) in enumerate(zip(blocks, tables, strict=True)):
-            step = functools.partial(finish, index)
-            found = _read_segment(folded, offset, values, some, inner, dtype, step)
-            outputs.append(found[: segments[index].num_positions])
+            segment = segments[index]
+
+            def step(queries, found, index=index, kernel=segment.kernel):
+                return finish(index, _map_pooled(queries, kernel), found)
+
+            vectors = _unmap_folded(folded, segment.kernel)
+            found = _read_segment(vectors, offset, values, some, inner, dtype, step)
+            outputs.append(found[: segment.num_positions])
         return tuple(outputs)
 
     return _for_each_example(one, folded, offset, values, blocks)
@@ -265,7 +294,7 @@ def _read_segment(folded, offset, values, blocks: _Blocks, inner, dtype, finish)
 
 
 def _queries(block: _Blocks, inner: jax.Array | None) -> jax.Array:
-    """Returns the plain queries [m, E] of a block."""
+    """Returns the queries of a block, [m, E] or before the kernel."""
     if inner is None:
         return block.features
     positions = (block.outer[:, None] + inner).reshape(block.scale.shape[0], -1)

@@ -21,12 +21,14 @@ class Segment(NamedTuple):
 
     `features` [B, M, F], where B is 1 if all examples have the same; `outer` [S, P] and
     `inner` [T, P]: the position channels of place (s, t) are `outer[s] + inner[t]`. Without
-    `inner` T is 1, without `outer` P is 0.
+    `inner` T is 1, without `outer` P is 0. With a `kernel` [G, F] the features are
+    [B, M, G] and still to be multiplied with it.
     """
 
     features: jax.Array
     outer: jax.Array | None = None
     inner: jax.Array | None = None
+    kernel: jax.Array | None = None
 
     @property
     def num_positions(self) -> int:
@@ -36,17 +38,23 @@ class Segment(NamedTuple):
     @property
     def channels(self) -> int:
         """C = F + P."""
-        return self.features.shape[-1] + (0 if self.outer is None else self.outer.shape[-1])
+        features = self.features if self.kernel is None else self.kernel
+        return features.shape[-1] + (0 if self.outer is None else self.outer.shape[-1])
+
+    def mapped(self) -> jax.Array:
+        """Returns the features [B, M, F], multiplied with the kernel."""
+        return self.features if self.kernel is None else self.features @ self.kernel
 
     def dense(self) -> jax.Array:
         """Returns [B, M, C]: the features, then the position channels."""
+        features = self.mapped()
         if self.outer is None:
-            return self.features
+            return features
         positions = self.outer
         if self.inner is not None:
             positions = (self.outer[:, None] + self.inner).reshape(-1, self.outer.shape[-1])
-        positions = jnp.broadcast_to(positions, (self.features.shape[0], *positions.shape))
-        return jnp.concatenate([self.features, positions.astype(self.features.dtype)], axis=-1)
+        positions = jnp.broadcast_to(positions, (features.shape[0], *positions.shape))
+        return jnp.concatenate([features, positions], axis=-1)
 
     def pad(self, padding: jax.Array) -> "Segment":
         """Appends the same channels, `padding` [1, Q], to every position."""
@@ -56,9 +64,9 @@ class Segment(NamedTuple):
             return jnp.concatenate([array, channels], axis=-1)
 
         if self.outer is None:
-            return Segment(append(self.features, padding))
+            return Segment(append(self.mapped(), padding))
         inner = None if self.inner is None else append(self.inner, jnp.zeros_like(padding))
-        return Segment(self.features, append(self.outer, padding), inner)
+        return self._replace(outer=append(self.outer, padding), inner=inner)
 
 
 Segments = tuple[Segment, ...]
@@ -77,8 +85,9 @@ def fourier_segment(
     axes: Sequence[jax.Array],
     num_bands: int,
     max_resolution: tuple[int, ...],
+    kernel: jax.Array | None = None,
 ) -> Segment:
-    """Puts the Fourier features of a grid beside `features` [B, M, F].
+    """Puts the Fourier features of a grid beside `features` [B, M, F], or [B, M, G] @ `kernel`.
 
     `axes` are the positions along each axis of the grid. The last one becomes the segment's
     inner axis, all others together the outer one; a grid of one axis is all outer. `padding`
@@ -89,7 +98,8 @@ def fourier_segment(
     outer = jnp.stack(jnp.meshgrid(*outer_axes, indexing="ij"), axis=-1)
     outer = outer.reshape(-1, len(outer_axes))
     if num_axes == 1:
-        return Segment(features, fourier_features(outer, num_bands, max_resolution))
+        table = fourier_features(outer, num_bands, max_resolution)
+        return Segment(features, table, kernel=kernel)
     outer = jnp.pad(outer, ((0, 0), (0, 1)))
     inner = jnp.pad(axes[-1][:, None], ((0, 0), (num_axes - 1, 0)))
     # The order of the channels: positions, sines and cosines, each axis after axis.
@@ -98,7 +108,7 @@ def fourier_segment(
     is_inner = axis == num_axes - 1
     outer = jnp.where(is_inner, 0, fourier_features(outer, num_bands, max_resolution))
     inner = jnp.where(is_inner, fourier_features(inner, num_bands, max_resolution), 0)
-    return Segment(features, outer, inner)
+    return Segment(features, outer, inner, kernel)
 
 
 def inverse_deviation(segment: Segment, epsilon: float) -> jax.Array:
@@ -108,7 +118,7 @@ def inverse_deviation(segment: Segment, epsilon: float) -> jax.Array:
     place: sums over the channels of the tables' rows and of their products suffice. The
     tables' rows are centred first, so that no large numbers cancel.
     """
-    features = segment.features.astype(jnp.float32)
+    features = segment.mapped().astype(jnp.float32)
     if segment.outer is None:
         return jax.lax.rsqrt(features.var(axis=-1) + epsilon)
     outer = segment.outer

@@ -118,6 +118,10 @@ def make_segments(channels: int, kind: str):
         "plain": (Segment(normal(2, 30, channels)),),
         "several": (grid, rows),
         "shared": (nothing, plain),
+        "mapped": (
+            grid._replace(features=normal(2, 24, 2), kernel=normal(2, 3)),
+            rows._replace(features=normal(2, 6, 1), kernel=normal(1, channels - 5)),
+        ),
     }[kind]
 
 
@@ -131,7 +135,14 @@ CROSS = AttentionConfig(qk_channels=8, v_channels=6, widening_factor=2)
 
 
 # Whole, blocks of several rows of a grid, of one row, and of less than a row.
-CASES = [("grid", 2**20), ("grid", 60), ("several", 60), ("shared", 10), ("plain", 10)]
+CASES = [
+    ("grid", 2**20),
+    ("grid", 60),
+    ("several", 60),
+    ("shared", 10),
+    ("plain", 10),
+    ("mapped", 60),
+]
 
 
 def assert_paths_agree(run, parameters, arrays, paths):

@@ -172,15 +172,15 @@ def port_features(monkeypatch):
         positions = torch.from_numpy(positions)[None]
         return port.generate_fourier_features(positions, num_bands, max_resolution)[0].numpy()
 
-    def fourier_segment(positions, features, axes, num_bands, max_resolution):
+    def fourier_segment(positions, features, axes, num_bands, max_resolution, kernel=None):
         grid = tuple(axis.size for axis in axes)
         table = fourier_features(positions(grid), num_bands, max_resolution)
         if len(grid) == 1:
-            return Segment(features, table)
+            return Segment(features, table, kernel=kernel)
         table = table.reshape(-1, grid[-1], table.shape[-1])
         is_inner = (table != table[:, :1]).any(axis=(0, 1))
         outer, inner = np.where(is_inner, 0, table[:, 0]), np.where(is_inner, table[0], 0)
-        return Segment(features, outer, inner)
+        return Segment(features, outer, inner, kernel)
 
     def grid_positions(grid):
         return port.build_linear_positions(grid).numpy().reshape(-1, len(grid))
