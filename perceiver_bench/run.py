@@ -87,12 +87,9 @@ def _one(flag: flags.FlagHolder) -> str:
 
 def _train() -> int:
     from perceiver_bench.commands.evaluate import table
-    from perceiver_bench.commands.setup import cache_compilations
     from perceiver_bench.commands.train import train
 
     name, results_dir = _one(_TASK), pathlib.Path(_RESULTS_DIR.value)
-    if _COMPILATION_CACHE.value:
-        cache_compilations(_path(_WORKDIR))
     train(
         name,
         preset=_PRESET.value,
@@ -102,6 +99,7 @@ def _train() -> int:
         init=pathlib.Path(_INIT.value) if _INIT.value else None,
         seed=_SEED.value,
         results_dir=results_dir,
+        keep_compiled=_COMPILATION_CACHE.value,
     )
     print(table(name, results_dir))
     return 0

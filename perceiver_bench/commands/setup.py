@@ -93,5 +93,5 @@ def cache_compilations(workdir: pathlib.Path) -> None:
         return
     kind = f"{platform.machine()}-{jax.devices()[0].device_kind}-{cpu_flags()}"
     digest = hashlib.sha256(kind.encode()).hexdigest()[:12]
-    folder = workdir.absolute() / "compilation_cache" / digest
+    folder = workdir / "compilation_cache" / digest
     jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -12,7 +12,7 @@ from absl import logging
 from perceiver_bench import config as configs
 from perceiver_bench import registry
 from perceiver_bench.commands.evaluate import evaluate
-from perceiver_bench.commands.setup import build_config, writable_folder
+from perceiver_bench.commands.setup import build_config, cache_compilations, writable_folder
 from perceiver_bench.data import pipeline
 from perceiver_bench.evaluation import evaluate as evaluation
 from perceiver_bench.model.perceiver import num_params
@@ -32,10 +32,12 @@ def train(
     init: pathlib.Path | None = None,
     seed: int = 0,
     results_dir: pathlib.Path,
+    keep_compiled: bool = False,
 ) -> pathlib.Path:
     """Trains to the last step, evaluates from the checkpoint, returns the record's path.
 
-    A run that `workdir` already holds goes on from its newest checkpoint.
+    A run that `workdir` already holds goes on from its newest checkpoint. With
+    `keep_compiled` compiled programs stay in the workdir for that.
 
     Raises:
         UserError: for data, weights or folders that will not do, another run in the
@@ -51,6 +53,8 @@ def train(
     source = task.source(data_dir, train_split)
     held_out = task.source(data_dir, evaluation_split)
     workdir = writable_folder(workdir, "workdir")
+    if keep_compiled:
+        cache_compilations(workdir)
     identity = {
         "task": task.name,
         "task_version": task.version,

@@ -10,7 +10,7 @@ have 182,528 positions. A row is one head of one example.
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,14 +63,18 @@ def attend(
     batch = max(query.shape[0], key.shape[0])
     num_keys, heads = key.shape[1:3]
     num_queries = query.shape[1]
-    blocks = blocks or plan.plan_blocks(batch * heads, num_queries, num_keys)
     query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
     query, key, value = (
         jnp.broadcast_to(array, (batch, *array.shape[1:])) for array in (query, key, value)
     )
+    masked = key_mask is not None or query_mask is not None
+    takes = plan.cudnn_takes(value.dtype, query.shape[-1], value.shape[-1])
+    if takes and not masked and dropout_key is None and blocks is None and plan.has_cudnn():
+        return attend_fused(query, key, value, "cudnn")
     mask = None
     if key_mask is not None:
         mask = jnp.repeat(key_mask.astype(bool), heads, axis=0)
+    blocks = blocks or plan.plan_blocks(batch * heads, num_queries, num_keys)
     operands = _Operands(_rows_first(query), _rows_first(key), _rows_first(value), mask)
     rate = dropout if dropout_key is not None else 0.0
     output = _attend_in_groups(operands, rate, dropout_key, blocks)
@@ -83,6 +87,16 @@ def attend(
     if counts is not None:
         output = jnp.where(counts[:, :, None, None], output, 0)
     return output.reshape(batch, num_queries, -1)
+
+
+def attend_fused(
+    query: jax.Array, key: jax.Array, value: jax.Array, implementation: Literal["cudnn", "xla"]
+) -> jax.Array:
+    """Computes attention of scaled queries by JAX's own function: [B, O, H * V]."""
+    output = jax.nn.dot_product_attention(
+        query, key, value, scale=1.0, implementation=implementation
+    )
+    return output.reshape(*output.shape[:2], -1)
 
 
 def _rows_first(array: jax.Array) -> jax.Array:

@@ -109,6 +109,14 @@ def _cut(segment: Segment, epsilon: float, num_others: int) -> tuple[_Blocks, ja
     return _Blocks(features, scale, outer, offset), inner
 
 
+def _cut_all(folded: jax.Array, segments: Segments, epsilon: float):
+    """Returns the blocks and the inner table of each segment."""
+    batch = max(array.shape[0] for array in (folded, *(one.features for one in segments)))
+    num_others = folded.shape[1] * plan.examples_at_once(batch)
+    cut = [_cut(segment, epsilon, num_others) for segment in segments]
+    return [pair[0] for pair in cut], [pair[1] for pair in cut]
+
+
 def _columns(block: _Blocks, last: jax.Array, dtype: jnp.dtype) -> tuple[jax.Array, jax.Array]:
     """Returns what a block is multiplied with: s * features [m, F] and side columns [m, R + 1].
 
@@ -148,13 +156,13 @@ def _column_scores(folded: jax.Array, inner: jax.Array | None, num_rows: int) ->
 
 
 def _for_each_example(function: Callable, *arrays):
-    """Applies a function to each example, one after the other on a CPU (see `plan`)."""
+    """Applies a function to each example, together or in turn as `plan` says."""
     size = max(leaf.shape[0] for leaf in jax.tree.leaves(arrays))
     if size == 1:
         outputs = function(*jax.tree.map(lambda leaf: leaf[0], arrays))
         return jax.tree.map(lambda leaf: leaf[None], outputs)
     arrays = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape[1:])), arrays)
-    if jax.default_backend() == "cpu":
+    if plan.examples_at_once(size) == 1:
         return jax.lax.map(lambda one: function(*one), arrays)
     return jax.vmap(function)(*arrays)
 
@@ -173,8 +181,7 @@ def pool(folded: jax.Array, segments: Segments, *, epsilon: float, dtype: jnp.dt
         [B, N, C], float32.
     """
     folded = _centre(folded)
-    cut = [_cut(segment, epsilon, folded.shape[1]) for segment in segments]
-    blocks, tables = [pair[0] for pair in cut], [pair[1] for pair in cut]
+    blocks, tables = _cut_all(folded, segments, epsilon)
 
     def one(folded, blocks):
         parts = []
@@ -253,8 +260,7 @@ def read(
         [B, O, F] of each segment.
     """
     folded = _centre(folded)
-    cut = [_cut(segment, epsilon, folded.shape[1]) for segment in segments]
-    blocks, tables = [pair[0] for pair in cut], [pair[1] for pair in cut]
+    blocks, tables = _cut_all(folded, segments, epsilon)
 
     def one(folded, offset, values, blocks):
         outputs = []

@@ -227,8 +227,10 @@ class CrossAttention(nnx.Module):
     def _path(self, queries, keys, key_mask, query_mask, dropout_key) -> plan.Path:
         attention = self.attention
         num_queries, num_keys = (sum(one.num_positions for one in side) for side in (queries, keys))
+        batch = max(segment.features.shape[0] for segment in (*queries, *keys))
+        at_once = plan.examples_at_once(batch)
         cross = plan.Cross(
-            batch=max(segment.features.shape[0] for segment in (*queries, *keys)),
+            batch=batch,
             num_queries=num_queries,
             num_keys=num_keys,
             heads=attention.num_heads,
@@ -236,8 +238,8 @@ class CrossAttention(nnx.Module):
             key_channels=attention.key.in_features,
             qk_channels=attention.key.out_features,
             v_channels=attention.value.out_features,
-            scored_queries=folded.scored_channels(queries, num_keys),
-            scored_keys=folded.scored_channels(keys, num_queries),
+            scored_queries=folded.scored_channels(queries, at_once * num_keys),
+            scored_keys=folded.scored_channels(keys, at_once * num_queries),
         )
         drops = dropout_key is not None and attention.dropout > 0
         return plan.choose(cross, can_fold=key_mask is None and query_mask is None and not drops)

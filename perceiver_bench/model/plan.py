@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Path = Literal["plain", "pool", "read"]
 PATHS: tuple[Path, ...] = ("plain", "pool", "read")
@@ -83,11 +84,34 @@ def plan_blocks(rows: int, num_queries: int, num_keys: int) -> Blocks:
     return Blocks(1, num_queries, max(1, limit // num_queries))
 
 
+def has_cudnn() -> bool:
+    """Whether the default device is one that cuDNN's attention runs on."""
+    return jax.devices()[0].device_kind.startswith("NVIDIA")
+
+
+def cudnn_takes(dtype: jnp.dtype, head_size: int, v_head_size: int) -> bool:
+    """Whether cuDNN's attention takes these types and sizes, without masks or dropout.
+
+    It takes half precision, one head size for queries, keys and values, a multiple of 8 and
+    at most 128 on every device that has it.
+    """
+    fits = head_size == v_head_size <= 128 and head_size % 8 == 0
+    return fits and dtype == jnp.bfloat16
+
+
+def examples_at_once(batch: int) -> int:
+    """Returns how many examples of a folded cross-attention are computed together.
+
+    On a CPU one after another, so that each one's scores stay in the caches.
+    """
+    return 1 if jax.default_backend() == "cpu" else batch
+
+
 def rows_of_grid(outer: int, inner: int, num_others: int) -> int:
     """Returns how many outer rows of a grid [outer, inner] form a block.
 
-    `num_others`: positions of the other side. The count divides `outer`, so that no row
-    needs padding.
+    `num_others`: positions of the other side, of all examples that are computed at once. The
+    count divides `outer`, so that no row needs padding.
     """
     return divisor(outer, max_scores() // (inner * num_others))
 

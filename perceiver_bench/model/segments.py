@@ -90,8 +90,7 @@ def fourier_segment(
     """Puts the Fourier features of a grid beside `features` [B, M, F], or [B, M, G] @ `kernel`.
 
     `axes` are the positions along each axis of the grid. The last one becomes the segment's
-    inner axis, all others together the outer one; a grid of one axis is all outer. `padding`
-    [1, Q] is appended to the position channels.
+    inner axis, all others together the outer one; a grid of one axis is all outer.
     """
     num_axes = len(axes)
     outer_axes = axes[: max(1, num_axes - 1)]

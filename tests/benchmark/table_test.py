@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table: names of files, cells, and what is said of the machine."""
 
+import json
+import pathlib
+
 import pytest
 
 from perceiver_bench.benchmark import speed, table
@@ -127,3 +130,13 @@ def test_a_system_without_cpuinfo_has_a_processor_too(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "_CPUINFO", tmp_path / "none")
     assert table.hardware()["cpu"]
     assert not table.has_bfloat16()
+
+
+def test_the_readme_shows_the_recorded_table():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    text = (root / "README.md").read_text()
+    shown = text.split("<!-- begin speed -->\n")[1].split("<!-- end speed -->")[0].strip()
+    (path,) = (root / "benchmarks/results").glob("speed_forward_*.md")
+    recorded = path.read_text()
+    assert recorded == table.markdown(json.loads(path.with_suffix(".json").read_text()))
+    assert shown == recorded.split("\n", 2)[2].strip()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from random_networks import fast_jit
 
-from perceiver_bench.model import attention
+from perceiver_bench.model import attention, plan
 from perceiver_bench.model.attention import drop
 from perceiver_bench.model.plan import Blocks
 
@@ -157,6 +157,34 @@ def test_bfloat16_stays_close_and_keeps_its_type(path):
     due = reference(*(array.astype(jnp.float32) for array in arrays))
     # Eight bits of mantissa, twice: of the weights and of the result.
     np.testing.assert_allclose(output.astype(jnp.float32), due, rtol=0, atol=2**-5)
+
+
+def test_the_fused_function_takes_and_gives_the_same_arrays(monkeypatch):
+    """cuDNN itself needs a GPU; JAX's function is the same with another implementation."""
+    arrays = [jnp.asarray(array, jnp.bfloat16) for array in make_arrays(size=8, value_size=8)]
+    due = attention.attend(*arrays)
+    fused = attention.attend_fused
+    calls = []
+
+    def on_any_device(query, key, value, implementation):
+        calls.append(implementation)
+        return fused(query, key, value, "xla")
+
+    monkeypatch.setattr(attention, "attend_fused", on_any_device)
+    monkeypatch.setattr(plan, "has_cudnn", lambda: True)
+    found = attention.attend(*arrays)
+    assert calls == ["cudnn"]
+    assert (found.shape, found.dtype) == (due.shape, due.dtype)
+    np.testing.assert_allclose(
+        found.astype(jnp.float32), due.astype(jnp.float32), rtol=0, atol=2**-5
+    )
+    key_mask, query_mask = make_masks()
+    attention.attend(*arrays, key_mask=key_mask)
+    attention.attend(*arrays, query_mask=query_mask)
+    attention.attend(*arrays, dropout=0.1, dropout_key=jax.random.key(0))
+    attention.attend(*(array.astype(jnp.float32) for array in arrays))
+    attention.attend(*arrays[:2], arrays[2][..., :4])
+    assert calls == ["cudnn"]
 
 
 @pytest.mark.parametrize("path", ["at_once", "by_rows", "by_queries", "by_keys"])

@@ -35,14 +35,7 @@ def test_small_networks_and_their_parts_give_what_they_gave(name):
             assert values.std() > 0, part
 
 
-# Flow takes more memory and time than all others together.
-FULL_SIZE = [
-    pytest.param(name, marks=pytest.mark.slow if name == "flow" else ())
-    for name in comparison.MODELS
-]
-
-
-@pytest.mark.parametrize("name", FULL_SIZE)
+@pytest.mark.parametrize("name", comparison.MODELS)
 def test_released_networks_equal_the_original_code(name, shared):
     """Full size: the weights are read from a file in the container of the release."""
     for row in comparison.compare(shared / "reference", name):

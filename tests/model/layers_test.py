@@ -205,6 +205,22 @@ def test_decoding_folded_gives_the_outputs_of_the_plain_path(kind, max_scores, m
     assert_paths_agree(run, parameters, arrays, ["read"])
 
 
+def test_examples_together_give_what_they_give_in_turn(monkeypatch):
+    """On a CPU they run one after another, on other devices together."""
+    monkeypatch.setattr(plan, "CPU_SCORES", 120)
+    block = randomize(_cross(10, 12, CROSS))
+    structure, parameters = nnx.split(block)
+    queries, keys = (Segment(normal(1, 4, 10)),), make_segments(12, "several")
+
+    def run(parameters):
+        return nnx.merge(structure, parameters)(queries, keys)
+
+    due = fast_jit(functools.partial(run))(parameters)
+    monkeypatch.setattr(plan, "examples_at_once", lambda batch: batch)
+    found = fast_jit(functools.partial(run))(parameters)
+    np.testing.assert_allclose(found, due, rtol=0, atol=2e-5)
+
+
 def test_any_path_serves_encoding_and_decoding():
     """Which side is long decides what is cheap, not what is possible."""
     block = randomize(_cross(12, 12, CROSS))

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The step, with a network of one matrix; contract_test.py runs it with the real ones."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,3 +99,21 @@ def test_the_structure_of_a_network_holds_no_arrays_and_is_made_once():
     graph = structure(CONFIG)
     assert structure(presets.preset("language_tiny")) is graph
     assert not jax.tree.leaves(graph)
+
+
+def test_steps_are_traced_once(states):
+    """A second trace would be a second compilation: minutes for a large network."""
+    found, _, batch = states
+    traces = []
+
+    def loss(*arguments):
+        traces.append(arguments)
+        return TASK.loss(*arguments)
+
+    task = dataclasses.replace(TASK, loss=loss)
+    take = make_train_step(task, CONFIG, optax.sgd(RATE), SMOOTHING)
+    state = jax.tree.map(jnp.copy, found[0])
+    for _ in range(3):
+        state, _ = take(state, batch)
+    assert len(traces) == 1
+    assert int(state.step) == 3
