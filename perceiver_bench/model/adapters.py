@@ -128,9 +128,10 @@ def _linear_features(features: jax.Array, layer: nnx.Linear):
     """Returns features and kernel such that their product is a linear map of `features`.
 
     The map is left to be folded where it takes few channels to many, the bias then being
-    the map of one more channel that is 1; otherwise it is applied and there is no kernel.
+    the map of one more channel that is 1; otherwise it is applied and there is no kernel:
+    the norm of the inputs needs its result at any rate.
     """
-    if layer.in_features + 1 >= layer.out_features:
+    if 2 * (layer.in_features + 1) > layer.out_features:
         return layer(features), None
     kernel, bias = LinearMap.of(layer)
     ones = jnp.ones_like(features[..., :1])
@@ -244,6 +245,7 @@ class MultimodalAdapter(nnx.Module):
     Each modality is padded to one channel count with a learned vector; the order along M
     is audio, image, label. Without a `label` in the batch the class is all zero. In
     evaluation the label is masked: the network has to classify from video and sound.
+    Different numbers of images and sounds are a ValueError.
     """
 
     modalities = ("audio", "image", "label")
@@ -273,6 +275,8 @@ class MultimodalAdapter(nnx.Module):
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
         config = self.config
         video, audio = batch["images"], batch["audio"]
+        if video.shape[0] != audio.shape[0]:
+            raise ValueError(f"{video.shape[0]} examples of images, {audio.shape[0]} of audio")
         patches = space_to_depth(video, config.video_patch)
         sound = audio.reshape(audio.shape[0], -1, config.audio_patch)
         if "label" in batch:

@@ -33,7 +33,7 @@ def test_a_plan_follows_changes_of_the_network():
     ("arguments", "message"),
     [
         (["--mode=plan"], "--model: exactly one is due"),
-        (["--mode=plan", "--model=flaw"], "--model=flaw: no such model. Did you mean flow"),
+        (["--mode=plan", "--model=flaw"], "--model=flaw: no such model. Did you mean 'flow'"),
         (["--mode=plan", "--model=flow", "--set=encoder.num_latents=0"], "at least 1 is due"),
         (["--mode=benchmark", "--job=forwards"], "--job=forwards: no such job."),
         (["--mode=benchmark", "--model=flow,x"], "--model=x: no such model"),
