@@ -52,12 +52,12 @@ def _random_weights(config: ModelConfig) -> mapping.Weights:
     leaves = {}
     for path, due in mapping.expected_shapes(config).items():
         leaves[path] = mapping.aligned_empty(due.shape, due.dtype)
-        if path.endswith("kernel"):
-            rng.standard_normal(out=leaves[path], dtype=np.float32)
-            leaves[path] /= np.sqrt(due.shape[-2])
-        else:
-            # Gains and moving averages; biases and embeddings may be anything.
+        if path.endswith("scale") or mapping.is_state(path):
             leaves[path].fill(1)
+            continue
+        rng.standard_normal(out=leaves[path], dtype=np.float32)
+        if path.endswith("kernel"):
+            leaves[path] /= np.sqrt(due.shape[-2])
     params, state = mapping.split_state(leaves)
     return mapping.Weights(config=config, params=params, state=state)
 

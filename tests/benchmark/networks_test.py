@@ -53,7 +53,7 @@ def test_our_plain_forward_pass_gives_what_the_rewritten_one_gives():
         found[plain] = job.run()["flow"]
         assert job.facts["operations"]["plain"] >= job.facts["operations"]["executed"] > 0
         assert job.facts["compile_seconds"] > 0
-    assert np.abs(found[True]).max() > 0
+    assert found[True].std() > 0
     np.testing.assert_allclose(found[False], found[True], atol=1e-4 * float(found[True].std()))
 
 
