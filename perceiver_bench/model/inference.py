@@ -29,10 +29,13 @@ class Forward:
     def __init__(self, config: ModelConfig, batch: Mapping[str, Any]):
         start = time.perf_counter()
         self.config = config
+        # In bfloat16 a scan converts each layer's weights while it takes them off the stack.
+        self._unstacked = config.dtype == "float32"
 
         def build() -> PerceiverIO:
             model = PerceiverIO(config, rngs=nnx.Rngs(0))
-            model.encoder.unstack()
+            if self._unstacked:
+                model.encoder.unstack()
             return model
 
         graph, state = nnx.split(nnx.eval_shape(build))
@@ -44,7 +47,7 @@ class Forward:
 
     def load(self, weights: Weights) -> None:
         """Takes the weights over, without a copy where the device allows it."""
-        self._state = nnx.split(to_model(weights, unstacked=True))[1]
+        self._state = nnx.split(to_model(weights, unstacked=self._unstacked))[1]
         memory.release()
 
     def __call__(self, batch: Mapping[str, Any]) -> Prediction:
