@@ -10,8 +10,8 @@ import zlib
 import jax
 import numpy as np
 
-from perceiver_bench.config import FlowInput, ImageInput, ModelConfig, MultimodalInput, TextInput
-from perceiver_bench.model import presets
+from perceiver_bench.config import ModelConfig, MultimodalInput, TextInput
+from perceiver_bench.model import examples, presets
 from perceiver_bench.model.weights import mapping
 from perceiver_bench.model.weights.mapping import Weights
 
@@ -99,27 +99,19 @@ def random_weights(config: ModelConfig) -> Weights:
 
 
 def random_batch(config: ModelConfig, size: int = 2) -> dict[str, np.ndarray]:
-    """Returns a batch of the shapes that `config` was made for; half of the text is padded."""
-    rng = np.random.default_rng(0)
-    match config.input:
-        case TextInput(vocab_size=vocab_size, max_length=length):
-            mask = np.ones((size, length), np.int32)
-            mask[1:, length // 2 :] = 0
-            tokens = rng.integers(0, vocab_size, (size, length), dtype=np.int32)
-            return {"inputs": tokens, "input_mask": mask}
-        case ImageInput():
-            shape = (size, *config.input.size, 3)
-            return {"images": rng.standard_normal(shape, dtype=np.float32)}
-        case FlowInput():
-            shape = (size, 2, *config.input.size, 3)
-            return {"images": np.tanh(rng.standard_normal(shape, dtype=np.float32))}
-        case MultimodalInput() as inputs:
-            patches = inputs.audio_samples // inputs.audio_patch
-            return {
-                "images": rng.random((size, *inputs.video_size, 3), dtype=np.float32),
-                "audio": np.tanh(rng.standard_normal((size, inputs.audio_samples, 1), np.float32)),
-                "label": np.arange(size, dtype=np.int32) % inputs.num_classes,
-                "audio_points": np.array([0, patches // 2, patches - 1], np.int32),
-                "image_points": np.array([0, 7, math.prod(inputs.video_size) - 1], np.int32),
-            }
-    raise TypeError(config.input)
+    """Returns random examples; half of the text is padded, and few points are decoded."""
+    batch = examples.random_batch(config, size)
+    if isinstance(config.input, TextInput):
+        mask = np.ones_like(batch["inputs"])
+        mask[1:, config.input.max_length // 2 :] = 0
+        return {**batch, "input_mask": mask}
+    if isinstance(config.input, MultimodalInput):
+        patches = config.input.audio_samples // config.input.audio_patch
+        pixels = math.prod(config.input.video_size)
+        return {
+            **batch,
+            "label": np.arange(size, dtype=np.int32) % config.input.num_classes,
+            "audio_points": np.array([0, patches // 2, patches - 1], np.int32),
+            "image_points": np.array([0, 7, pixels - 1], np.int32),
+        }
+    return batch

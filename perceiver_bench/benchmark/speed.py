@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs implementations in turn, each in a process of its own, and takes medians.
 
-In every round each process runs once, so that whatever slows the machine down slows all.
+In every round each process runs once, so that whatever slows the machine down slows all. Who
+comes first changes from round to round, for what a process left in the caches slows the next.
 """
 
 import contextlib
@@ -129,7 +130,9 @@ def alternate(
             with excluding(name):
                 workers[name] = stack.enter_context(Worker(contestant.command()))
         for index in range(max(contestant.rounds for contestant in group.values())):
-            for name in list(workers):
+            names = list(workers)
+            first = index % max(len(names), 1)
+            for name in names[first:] + names[:first]:
                 if index < group[name].rounds:
                     with excluding(name):
                         seconds[name].append(workers[name].ask("run")["seconds"])

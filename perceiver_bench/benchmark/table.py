@@ -162,7 +162,8 @@ def markdown(document: Row) -> str:
     lines = [
         f"# {_TITLES[document['job']]}",
         "",
-        f"{machine['cpu']}, {machine['cores']} cores; {known}; {document['date']}; batch 1,"
+        f"{machine['cpu']}, {machine['cores']} cores; {known}; {document['date']},"
+        f" {_commit(document['git'])}; batch 1,"
         " random weights, medians over rounds in which all ran in turn:"
         f" {_rounds(document['rows'])}.",
         "",
@@ -176,6 +177,12 @@ def markdown(document: Row) -> str:
         for name, reason in row["not_measured"].items()
     ]
     return "\n".join([*lines, *(["", "Not measured:", "", *notes] if notes else []), ""])
+
+
+def _commit(git: Mapping[str, Any] | None) -> str:
+    if git is None:
+        return "commit unknown"
+    return f"commit {git['commit'][:9]}" + (" with changes" if git["dirty"] else "")
 
 
 def _rounds(rows: Sequence[Row]) -> str:

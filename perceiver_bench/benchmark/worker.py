@@ -21,16 +21,10 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
-from perceiver_bench.config import (
-    FlowInput,
-    ImageInput,
-    ModelConfig,
-    MultimodalInput,
-    TextInput,
-    from_dict,
-)
+from perceiver_bench.config import ModelConfig, from_dict
 from perceiver_bench.errors import UserError
 from perceiver_bench.memory import peak_bytes
+from perceiver_bench.model.examples import random_batch
 
 IMPLEMENTATIONS = ("ours", "plain", "transformers", "matmul")
 JOBS = ("forward", "train")
@@ -45,27 +39,6 @@ class Job(NamedTuple):
 
     run: Callable[[], dict[str, Any]]
     facts: dict[str, Any]
-
-
-def random_batch(config: ModelConfig) -> dict[str, np.ndarray]:
-    """Returns one random example of the network's own size, without padding or points."""
-    rng = np.random.default_rng(0)
-
-    def normal(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape, dtype=np.float32)
-
-    match config.input:
-        case TextInput(vocab_size=vocab_size, max_length=length):
-            return {"inputs": rng.integers(0, vocab_size, (1, length), dtype=np.int32)}
-        case ImageInput(size=size):
-            return {"images": normal(1, *size, 3)}
-        case FlowInput(size=size):
-            return {"images": np.tanh(normal(1, 2, *size, 3))}
-        case MultimodalInput() as inputs:
-            return {
-                "images": rng.random((1, *inputs.video_size, 3), dtype=np.float32),
-                "audio": np.tanh(normal(1, inputs.audio_samples, 1)),
-            }
 
 
 def _build(implementation: str, job: str, config: ModelConfig, settings: dict[str, Any]) -> Job:

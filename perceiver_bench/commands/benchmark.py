@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from perceiver_bench.benchmark import speed, table
 from perceiver_bench.commands.setup import writable_folder
 from perceiver_bench.files import write_atomically
+from perceiver_bench.results.environment import git_state
 
 RESULTS = pathlib.Path("benchmarks/results")
 
@@ -47,6 +48,7 @@ def benchmark(
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "hardware": table.hardware(),
         "versions": table.versions(),
+        "git": git_state(),
         "rows": rows,
     }
     text = table.markdown(document)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import jax
 
 from perceiver_bench import overrides
-from perceiver_bench.benchmark.worker import random_batch
 from perceiver_bench.commands.setup import buildable
 from perceiver_bench.model import plan
+from perceiver_bench.model.examples import random_batch
 from perceiver_bench.model.operations import network_operations
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.model.presets import preset

@@ -12,15 +12,16 @@ from flax import nnx
 from perceiver_bench import memory
 from perceiver_bench.config import ModelConfig
 from perceiver_bench.model.heads import Prediction
-from perceiver_bench.model.perceiver import PerceiverIO
-from perceiver_bench.model.weights.mapping import Weights, to_model
+from perceiver_bench.model.weights.mapping import Weights, empty_model, to_model
 
 
 class Forward:
     """The forward pass of a network, compiled before there are any weights.
 
     Compiling takes memory that is given back before the weights are read, and a batch that
-    the network does not take is found at once. `compile_seconds` includes tracing.
+    the network does not take is found at once. `compile_seconds` includes tracing;
+    `scratch_bytes` is what a pass needs beside weights, inputs and outputs, None where the
+    device does not tell.
 
     Raises:
         TypeError, ValueError: if the network takes no batch of these shapes.
@@ -31,16 +32,11 @@ class Forward:
         self.config = config
         # In bfloat16 a scan converts each layer's weights while it takes them off the stack.
         self._unstacked = config.dtype == "float32"
-
-        def build() -> PerceiverIO:
-            model = PerceiverIO(config, rngs=nnx.Rngs(0))
-            if self._unstacked:
-                model.encoder.unstack()
-            return model
-
-        graph, state = nnx.split(nnx.eval_shape(build))
+        graph, state = empty_model(config, unstacked=self._unstacked)
         run = jax.jit(lambda state, batch: nnx.merge(graph, state)(batch))
         self._compiled = run.lower(state, dict(batch)).compile()
+        analysis = self._compiled.memory_analysis()
+        self.scratch_bytes = analysis.temp_size_in_bytes if analysis else None
         self.compile_seconds = time.perf_counter() - start
         memory.release()
         self._state: Any = None

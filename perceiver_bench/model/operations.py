@@ -16,7 +16,7 @@ from flax import nnx
 
 from perceiver_bench.config import ModelConfig
 from perceiver_bench.model import plan
-from perceiver_bench.model.perceiver import PerceiverIO
+from perceiver_bench.model.weights.mapping import empty_model
 
 
 class Operations(NamedTuple):
@@ -28,7 +28,7 @@ class Operations(NamedTuple):
 
 def network_operations(config: ModelConfig, batch: Mapping[str, Any]) -> Operations:
     """Counts a network's operations on `batch`: arrays, or their shapes and types."""
-    structure, state = nnx.split(nnx.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0))))
+    structure, state = empty_model(config)
 
     def forward(state, batch):
         return nnx.merge(structure, state)(batch)

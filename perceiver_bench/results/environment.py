@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
 
     devices = jax.devices()
     return {
-        "git": _git(pathlib.Path(perceiver_bench.__file__).parent.parent),
+        "git": git_state(),
         "versions": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -36,7 +36,10 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _git(checkout: pathlib.Path) -> dict[str, Any] | None:
+_CHECKOUT = pathlib.Path(perceiver_bench.__file__).parent.parent
+
+
+def git_state(checkout: pathlib.Path = _CHECKOUT) -> dict[str, Any] | None:
     """Returns {commit, dirty} of the repository whose root is `checkout`, if it is one.
 
     An installed package lies in no repository of its own; the one that may be around it

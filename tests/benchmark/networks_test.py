@@ -14,8 +14,8 @@ from flax import nnx
 from random_networks import fast_jit
 
 from perceiver_bench.benchmark import baseline, ours
-from perceiver_bench.benchmark.worker import random_batch
 from perceiver_bench.model import plan
+from perceiver_bench.model.examples import random_batch
 from perceiver_bench.model.perceiver import PerceiverIO
 from perceiver_bench.model.presets import preset
 from perceiver_bench.model.weights.huggingface_config import config_json

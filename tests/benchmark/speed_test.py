@@ -79,6 +79,14 @@ def test_contestants_run_in_turn_and_the_product_after_them(fakes):
     assert rate == pytest.approx(3e9 / 0.5 / 1e9)
 
 
+def test_another_contestant_is_first_in_every_round(fakes):
+    fake, logged = fakes
+    group = {name: fake(name, 3) for name in ("a", "b", "c")}
+    with Worker(fake("|", 9).command()) as matmul:
+        speed.alternate(group, matmul, "test")
+    assert "".join(logged()) == "abc|bca|cab|"
+
+
 def test_a_contestant_that_breaks_down_is_left_out_and_the_others_go_on(fakes):
     fake, logged = fakes
     group = {"ours": fake("ours", 3), "baseline": fake("baseline", 3, lives=1)}

@@ -23,6 +23,7 @@ def document(job, row):
     return {
         "job": job,
         "date": "2026-01-31",
+        "git": {"commit": "0123456789abcdef", "dirty": False},
         "hardware": {"cpu": "AMD EPYC (7R13) @2.6GHz", "cores": 2},
         "versions": {"python": "3.11.7", "jax": "0.10.2", "torch": "2.13.0+cpu", "flax": None},
         "rows": [row],
@@ -43,6 +44,14 @@ def test_a_file_is_named_for_job_hardware_and_versions():
     without = document("forward", row)
     without["versions"]["torch"] = None
     assert table.file_stem(without).endswith("_torch-none")
+
+
+def test_a_table_names_the_commit():
+    made = document("forward", speed.make_row("forward", "flow", {"ours": OURS}, 100.0))
+    assert "2026-01-31, commit 012345678; batch 1" in table.markdown(made)
+    made["git"]["dirty"] = True
+    assert "commit 012345678 with changes;" in table.markdown(made)
+    assert "commit unknown" in table.markdown(made | {"git": None})
 
 
 def test_a_forward_table_shows_every_number():

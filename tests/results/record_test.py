@@ -209,20 +209,20 @@ def test_git_tells_the_commit_and_changed_code_of_this_checkout_only(tmp_path, m
 
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
-    assert environment._git(tmp_path) is None
+    assert environment.git_state(tmp_path) is None
     git("init", "-q")
-    assert environment._git(tmp_path) is None  # no commit yet
+    assert environment.git_state(tmp_path) is None  # no commit yet
     code = tmp_path / "perceiver_bench" / "a.py"
     code.parent.mkdir()
     code.write_text("1")
     git("add", ".")
     git("commit", "-q", "-m", "first")
     commit = git("rev-parse", "HEAD").stdout.strip()
-    assert environment._git(tmp_path) == {"commit": commit, "dirty": False}
-    assert environment._git(code.parent) is None  # inside somebody's repository
+    assert environment.git_state(tmp_path) == {"commit": commit, "dirty": False}
+    assert environment.git_state(code.parent) is None  # inside somebody's repository
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "new.json").write_text("{}")
     monkeypatch.setenv("GIT_DIR", "/nowhere")  # as inside a hook
-    assert environment._git(tmp_path) == {"commit": commit, "dirty": False}
+    assert environment.git_state(tmp_path) == {"commit": commit, "dirty": False}
     code.write_text("2")
-    assert environment._git(tmp_path) == {"commit": commit, "dirty": True}
+    assert environment.git_state(tmp_path) == {"commit": commit, "dirty": True}

@@ -61,9 +61,7 @@ class Weights:
 
 def expected_shapes(config: ModelConfig) -> dict[str, jax.ShapeDtypeStruct]:
     """Returns shape and type of every parameter and state leaf, by dotted path."""
-    model = nnx.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0)))
-    _, state = nnx.split(model)
-    return flatten(nnx.to_pure_dict(state))
+    return flatten(nnx.to_pure_dict(empty_model(config)[1]))
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -209,28 +207,35 @@ def write(weights: Weights, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def to_model(weights: Weights, *, unstacked: bool = False) -> PerceiverIO:
-    """Builds the network and fills it.
+def empty_model(config: ModelConfig, *, unstacked: bool = False) -> tuple[nnx.GraphDef, nnx.State]:
+    """Returns a network's structure, and its state as shapes and types without any arrays.
 
-    With `unstacked` the layers of the encoder are a list, which `Encoder` runs without
-    copying each layer's weights out of the stack: for a forward pass on a CPU. Arrays from
-    `read` are taken over where the device allows it, so they must not be changed afterwards.
+    With `unstacked` the layers of the encoder are a list (`Encoder.unstack`).
     """
 
     def build() -> PerceiverIO:
-        model = PerceiverIO(weights.config, rngs=nnx.Rngs(0))
+        model = PerceiverIO(config, rngs=nnx.Rngs(0))
         if unstacked:
             model.encoder.unstack()
         return model
 
-    structure, state = nnx.split(nnx.eval_shape(build))
-    leaves = flatten(weights.params) | flatten(weights.state)
-    tree = unflatten(leaves)
+    return nnx.split(nnx.eval_shape(build))
+
+
+def to_model(weights: Weights, *, unstacked: bool = False) -> PerceiverIO:
+    """Builds the network, as `empty_model` does, and fills it.
+
+    Arrays from `read` are taken over where the device allows it, so they must not be
+    changed afterwards.
+    """
+    structure, state = empty_model(weights.config, unstacked=unstacked)
+    tree = unflatten(flatten(weights.params) | flatten(weights.state))
     if unstacked:
-        encoder = tree["encoder"]
-        stack = encoder["self_attention"]
+        stack = tree["encoder"]["self_attention"]
         num_layers = jax.tree.leaves(stack)[0].shape[0]
-        layers = (jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(num_layers))
-        encoder["self_attention"] = dict(enumerate(layers))
+        tree["encoder"]["self_attention"] = {
+            layer: jax.tree.map(lambda leaf, layer=layer: leaf[layer], stack)
+            for layer in range(num_layers)
+        }
     nnx.replace_by_pure_dict(state, jax.device_put(tree))
     return nnx.merge(structure, state)
