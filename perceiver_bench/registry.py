@@ -9,9 +9,10 @@ import pkgutil
 from collections.abc import Callable
 
 from perceiver_bench.errors import UserError, nearest
-from perceiver_bench.task import Task
+from perceiver_bench.task import Average, Task
 
 _TASKS: dict[str, Callable[[], Task]] = {}
+_AVERAGES: dict[str, Average] = {}
 _UNAVAILABLE: dict[str, str] = {}
 
 
@@ -35,6 +36,17 @@ def register(name: str) -> Callable[[Callable[[], Task]], Callable[[], Task]]:
     return decorate
 
 
+def register_average(average: Average) -> None:
+    """Registers an average under its protocol.
+
+    Raises:
+        ValueError: if the protocol is taken.
+    """
+    if average.protocol in _AVERAGES:
+        raise ValueError(f"two averages have the protocol {average.protocol!r}")
+    _AVERAGES[average.protocol] = average
+
+
 @functools.cache
 def _discover() -> None:
     """Imports every family once, so that its tasks register themselves."""
@@ -52,6 +64,12 @@ def names() -> tuple[str, ...]:
     """Returns the names of all tasks that can run, sorted."""
     _discover()
     return tuple(sorted(_TASKS))
+
+
+def averages() -> tuple[Average, ...]:
+    """Returns the averages over tasks, in the order that their families register them."""
+    _discover()
+    return tuple(_AVERAGES.values())
 
 
 def unavailable() -> dict[str, str]:

@@ -7,14 +7,14 @@ import pathlib
 from perceiver_bench import registry
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import write_atomically
-from perceiver_bench.results import curves, record, reported, tables
+from perceiver_bench.results import averages, curves, groups, markdown, record, reported, tables
 
 
 def report(results_dir: pathlib.Path, check: bool) -> int:
     """Writes TABLES.md, tables.csv and curves/ in `results_dir`, from its records.
 
     A README.md beside `results_dir` that holds `<!-- begin TASK -->` and `<!-- end TASK -->`
-    gets the task's table between them.
+    gets the task's table between them; likewise the table of averages of that name.
 
     With `check` nothing is written: it prints which file is out of date. Pictures are only
     checked for being there, since their bytes depend on the version of matplotlib.
@@ -30,13 +30,14 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
     records = record.read_all(results_dir)
     pictures = _pictures(records)
     addresses = {task: f"curves/{task.replace('/', '_')}.png" for task in sorted(pictures)}
+    matrices = _matrices(records)
     texts = {
-        results_dir / "TABLES.md": tables.tables(records, paper_rows, addresses),
+        results_dir / "TABLES.md": tables.tables(records, paper_rows, addresses, matrices),
         results_dir / "tables.csv": tables.tables_csv(records, paper_rows),
     }
     readme = results_dir.resolve().parent / "README.md"
     old = _read(readme)
-    new = old and _with_tables(old, records)
+    new = old and _with_tables(old, records, matrices)
     if new and new != old:
         texts[readme] = new
     if check:
@@ -51,8 +52,8 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
         return 1 if stale else 0
     for path, text in texts.items():
         write_atomically(path, text.encode())
-    for task, members in pictures.items():
-        curves.plot_learning_curves(members, results_dir / addresses[task], paper_rows(task))
+    for task, group in pictures.items():
+        curves.plot_learning_curves(group, results_dir / addresses[task], paper_rows(task))
     return 0
 
 
@@ -78,22 +79,32 @@ def paper_rows(task_name: str) -> tuple[reported.ReportedRow, ...]:
     return tuple(found)
 
 
-def _pictures(records: list[record.Record]) -> dict[str, list[record.Record]]:
+def _pictures(records: list[record.Record]) -> dict[str, groups.Group]:
     """Returns what is drawn of each task: its newest group, if that has a learning curve."""
     pictures = {}
     for task in sorted({found.task for found in records}):
-        group = tables.groups(found for found in records if found.task == task)[0]
-        if any(run.learning_curve for run in group.runs):
-            pictures[task] = [*group.runs, *group.baselines]
+        group = groups.groups(found for found in records if found.task == task)[0]
+        if curves.drawn(group):
+            pictures[task] = group
     return pictures
 
 
-def _with_tables(text: str, records: list[record.Record]) -> str:
-    """Returns a README with the tables of the tasks that it has markers for."""
-    for task in sorted({found.task for found in records}):
-        if f"<!-- begin {task} -->" in text:
-            table = tables.task_table(task, records, paper_rows(task))
-            text = tables.replace_between(text, task, table)
+def _matrices(records: list[record.Record]) -> dict[str, str]:
+    """Returns the tables of averages that records are there for, by their name."""
+    found = {}
+    for name in dict.fromkeys(average.benchmark for average in registry.averages()):
+        members = [average for average in registry.averages() if average.benchmark == name]
+        if text := averages.matrix(members, records, reported.rows(name), paper_rows):
+            found[name] = text
+    return found
+
+
+def _with_tables(text: str, records: list[record.Record], matrices: dict[str, str]) -> str:
+    """Returns a README with the tables that it has markers for."""
+    for name in (*matrices, *sorted({found.task for found in records})):
+        if f"<!-- begin {name} -->" in text:
+            table = matrices.get(name) or tables.task_table(name, records, paper_rows(name))
+            text = markdown.replace_between(text, name, table)
     return text
 
 

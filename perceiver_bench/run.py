@@ -5,9 +5,12 @@
 perceiver-bench --suite=demo
     makes small data, trains a tiny model of every family, prints the table
 perceiver-bench --mode=train --task=glue/sst2 --data_dir=glue_data --workdir=W
-    trains, saves, resumes by itself, evaluates at the end
+    trains, saves, resumes by itself, evaluates at the end; with --sweep every setting
+    of the task's grid, with --seeds=3 three seeds, each in a workdir of its own in W
 perceiver-bench --mode=evaluate --task=glue/sst2 --data_dir=glue_data --checkpoint=W
     writes a record and prints the table; also --checkpoint=baseline:majority
+perceiver-bench --mode=predict --task=glue/sst2 --data_dir=glue_data --checkpoint=W --outputs=F
+    writes what a benchmark's server wants; --task=a,b --checkpoint=A,B --outputs=F.zip too
 perceiver-bench --mode=forward --model=flow --checkpoint=C --inputs=a.npz --outputs=b.npz
     runs the bare network on arrays
 perceiver-bench --mode=convert --model=flow --source=X --target=Y
@@ -27,13 +30,14 @@ perceiver-bench --mode=list
 import pathlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from absl import app, flags, logging
 
 from perceiver_bench.errors import UserError, nearest
 
 MODES = (
-    *("train", "evaluate", "forward", "convert", "prepare"),
+    *("train", "evaluate", "predict", "forward", "convert", "prepare"),
     *("report", "benchmark", "plan", "list"),
 )
 
@@ -51,9 +55,11 @@ _CHECKPOINT = flags.DEFINE_string(
 )
 _INIT = flags.DEFINE_string("init", None, "Pretrained weights that training starts from.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of parameters, dropout and data order.", 0)
-_LIMIT = flags.DEFINE_integer("limit", None, "Evaluate the first N examples only.", 1)
+_SEEDS = flags.DEFINE_integer("seeds", None, "Train N seeds, from --seed on.", 1)
+_SWEEP = flags.DEFINE_bool("sweep", False, "Train every setting of the task's grid.")
+_LIMIT = flags.DEFINE_integer("limit", None, "Evaluate or predict the first N examples only.", 1)
 _INPUTS = flags.DEFINE_list("inputs", [], "Input arrays (.npz), or text files to prepare from.")
-_OUTPUTS = flags.DEFINE_string("outputs", None, "File to write; a folder for a benchmark.")
+_OUTPUTS = flags.DEFINE_string("outputs", None, "File or folder to write.")
 _VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 8000, "Tokens of a prepared tokenizer.", 16)
 _REPEAT = flags.DEFINE_integer(
     "repeat", None, "Time N more runs of --mode=forward; rounds of a benchmark.", 1
@@ -87,21 +93,27 @@ def _one(flag: flags.FlagHolder) -> str:
 
 def _train() -> int:
     from perceiver_bench.commands.evaluate import table
+    from perceiver_bench.commands.sweep import sweep
     from perceiver_bench.commands.train import train
 
-    name, results_dir = _one(_TASK), pathlib.Path(_RESULTS_DIR.value)
-    train(
-        name,
-        preset=_PRESET.value,
-        changes=_SET.value,
-        data_dir=_path(_DATA_DIR),
-        workdir=_path(_WORKDIR),
-        init=pathlib.Path(_INIT.value) if _INIT.value else None,
-        seed=_SEED.value,
-        results_dir=results_dir,
-        keep_compiled=_COMPILATION_CACHE.value,
-    )
-    print(table(name, results_dir))
+    several = bool(_SWEEP.value or _SEEDS.value)
+    names = _TASK.value if several and _TASK.value else [_one(_TASK)]
+    options: dict[str, Any] = {
+        "preset": _PRESET.value,
+        "changes": _SET.value,
+        "data_dir": _path(_DATA_DIR),
+        "workdir": _path(_WORKDIR),
+        "init": pathlib.Path(_INIT.value) if _INIT.value else None,
+        "seed": _SEED.value,
+        "results_dir": pathlib.Path(_RESULTS_DIR.value),
+        "keep_compiled": _COMPILATION_CACHE.value,
+    }
+    if several:
+        num_seeds = _SEEDS.value or 1
+        print(sweep(names, over_settings=_SWEEP.value, num_seeds=num_seeds, **options))
+    else:
+        train(names[0], **options)
+        print(table(names[0], options["results_dir"]))
     return 0
 
 
@@ -122,6 +134,24 @@ def _evaluate() -> int:
             results_dir=results_dir,
         )
         print(table(name, results_dir))
+    return 0
+
+
+def _predict() -> int:
+    from perceiver_bench.commands.predict import predict
+
+    if not _TASK.value:
+        raise UserError("--task is missing; see --mode=list")
+    checkpoint = _one(_CHECKPOINT)
+    predict(
+        _TASK.value,
+        checkpoint_names=checkpoint.split(",") if len(_TASK.value) > 1 else [checkpoint],
+        preset=_PRESET.value,
+        changes=_SET.value,
+        data_dir=_path(_DATA_DIR),
+        outputs=_path(_OUTPUTS),
+        limit=_LIMIT.value,
+    )
     return 0
 
 
@@ -208,6 +238,7 @@ def _demo() -> int:
 _COMMANDS: dict[str, Callable[[], int]] = {
     "train": _train,
     "evaluate": _evaluate,
+    "predict": _predict,
     "forward": _forward,
     "convert": _convert,
     "prepare": _prepare,

@@ -9,17 +9,20 @@ tasks; it never knows one by name.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from perceiver_bench.config import DataConfig, RunConfig
+from perceiver_bench.config import RunConfig
 
 Example = dict[str, Any]
-"""One raw example as its benchmark's files have it, always with an integer `label`."""
+"""One raw example as its benchmark's files have it."""
 Arrays = Mapping[str, np.ndarray]
 """One prepared example, or a batch of them: arrays of fixed shape by name."""
+Prepare = Callable[[Example, np.random.Generator | None], Arrays]
+"""Makes arrays of an example. The generator is for training's random changes; None in
+evaluation, where equal examples give equal arrays."""
 
 
 class Source(Protocol):
@@ -39,6 +42,10 @@ class Assets(Protocol):
 
     def __getitem__(self, name: str, /) -> bytes: ...
     def __contains__(self, name: str, /) -> bool: ...
+
+
+Predict = Callable[[Source], Iterator[tuple[Example, Arrays, Arrays]]]
+"""Yields every example of a source, in order, with its arrays and the prediction for it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,20 +87,27 @@ class Task:
         splits: the names of the training and the evaluation split.
         presets: whole configurations by name; the first is the default.
         demo_presets: the presets that the demo suite trains.
-        source: `(data_dir, split) -> Source`; raises UserError for what is missing.
+        source: `(data config, data_dir, split) -> Source`; raises UserError for what is
+            missing.
         prepare_assets: `(data config, training source) -> assets`: what training makes
-            once from its data, such as a tokenizer; empty for tasks that need none.
-        preprocess: `(data config, assets) -> (example -> arrays)`, in NumPy; the arrays
-            hold `label` and what the model's adapter reads.
+            once from its data, such as a tokenizer; empty for tasks that need none. The
+            source comes as a function, to be read only where it is needed.
+        preprocess: `(data config, assets) -> Prepare`, in NumPy; the arrays hold what the
+            model's adapter, the loss and the metrics read.
         loss: `(prediction, batch, label_smoothing) -> [B]` loss of each example.
         metrics: by name; the first is the main one, which picks the best checkpoint.
-        baselines: `(training source, evaluation source) -> prediction rows` by name, run
-            through the same metrics.
+        baselines: `(training source, evaluation source, Prepare) -> prediction rows` by
+            name, run through the same metrics.
         write_demo: writes a small data set in the benchmark's own format to a folder.
         paper_rows: benchmark names in results/reported.csv to compare with.
-        fresh_parts: top-level parts of the model that `--init` does not take over.
+        fresh_parts: dotted names of the parts of the model that `--init` does not take over.
         evaluation_group: examples computed at once in evaluation. A constant of the task,
             so that the last bit of a metric does not depend on the batch size.
+        trained_as: the task whose checkpoints this one evaluates, if it is another.
+        sweep: the settings that `--sweep` tries, as texts by dotted field.
+        predict: `(data config, assets, data_dir, Predict) -> (file name, content)` of all
+            that `--mode=predict` writes; None for tasks without.
+        submission: the files that an archive for the benchmark's server has to hold.
     """
 
     name: str
@@ -104,16 +118,23 @@ class Task:
     splits: tuple[str, str]
     presets: Mapping[str, RunConfig]
     demo_presets: tuple[str, ...]
-    source: Callable[[pathlib.Path, str], Source]
-    prepare_assets: Callable[[DataConfig, Source], Mapping[str, bytes]]
-    preprocess: Callable[[DataConfig, Mapping[str, bytes]], Callable[[Example], Arrays]]
+    source: Callable[[Any, pathlib.Path, str], Source]
+    prepare_assets: Callable[[Any, Callable[[], Source]], Mapping[str, bytes]]
+    preprocess: Callable[[Any, Mapping[str, bytes]], Prepare]
     loss: Callable[[Mapping[str, Any], Mapping[str, Any], float], Any]
     metrics: Mapping[str, Metric]
-    baselines: Mapping[str, Callable[[Source, Source], Mapping[str, np.ndarray]]]
+    baselines: Mapping[str, Callable[[Source, Source, Prepare], Mapping[str, np.ndarray]]]
     write_demo: Callable[[pathlib.Path, int], None]
     paper_rows: Sequence[str]
     fresh_parts: tuple[str, ...] = ("query", "head")
     evaluation_group: int = 8
+    trained_as: str | None = None
+    sweep: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    predict: (
+        Callable[[Any, Mapping[str, bytes], pathlib.Path, Predict], Iterator[tuple[str, bytes]]]
+        | None
+    ) = None
+    submission: tuple[str, ...] = ()
 
     @property
     def default_preset(self) -> str:
@@ -124,3 +145,25 @@ class Task:
     def main_metric(self) -> str:
         """The metric that picks the best checkpoint."""
         return next(iter(self.metrics))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Average:
+    """A mean over tasks, in one of the conventions of a benchmark.
+
+    Attributes:
+        benchmark: the name of its published values in results/reported.csv. Averages of one
+            benchmark stand in one table.
+        protocol: the id of the convention, explained in the family's README.
+        summary: the convention in words.
+        terms: what the mean is over. The (task, metric) pairs of one term are averaged first
+            and count once.
+        joint: the task of one model for all, if there is one: with `family/name` it has the
+            metric `accuracy` as `name_accuracy`, and what identifies the data as `name`.
+    """
+
+    benchmark: str
+    protocol: str
+    summary: str
+    terms: tuple[tuple[tuple[str, str], ...], ...]
+    joint: str | None = None

@@ -25,6 +25,14 @@ def shared() -> pathlib.Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory):
+    """Keeps corpora out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves slow tests out unless -m or a test's own name asks for them."""
     if config.option.markexpr or any("::" in argument for argument in config.args):

@@ -12,7 +12,8 @@ import pathlib
 from absl import logging
 
 from perceiver_bench import registry
-from perceiver_bench.commands.evaluate import BASELINE, evaluate, table
+from perceiver_bench.commands.evaluate import evaluate, table
+from perceiver_bench.commands.subject import BASELINE
 from perceiver_bench.commands.train import train
 
 
@@ -21,6 +22,8 @@ def demo(*, workdir: pathlib.Path, results_dir: pathlib.Path, seed: int) -> str:
     parts = []
     for name in registry.names():
         task = registry.get(name)
+        if not task.demo_presets:
+            continue
         folder = workdir / name.replace("/", "_")
         data_dir = folder / "data"
         if not data_dir.exists():

@@ -47,7 +47,8 @@ def _data(task_name: str, data_dir: pathlib.Path | None) -> str:
     if data_dir is None:
         return f"--data_dir with {task.layout}"
     try:
-        sizes = {split: len(task.source(data_dir, split)) for split in task.splits}
+        config = task.presets[task.default_preset].data
+        sizes = {split: len(task.source(config, data_dir, split)) for split in task.splits}
     except UserError as error:
         return f"missing: {error}"
     return ", ".join(f"{split} {size:,} examples" for split, size in sizes.items())

@@ -35,7 +35,8 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
     """Returns the arrays that a network reads, with their shapes; None is any size."""
     match config.input:
         case TextInput():
-            return {"inputs": (None, None), "input_mask": (None, None)}
+            task = {"task": (None,)} if config.num_tasks else {}
+            return {"inputs": (None, None), "input_mask": (None, None), **task}
         case ImageInput():
             return {"images": (None, None, None, 3)}
         case FlowInput():
@@ -94,6 +95,7 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
             raise UserError(f"--inputs={path}: {name} holds values that are not finite")
     if isinstance(config.input, TextInput):
         _check_tokens(path, arrays, config.input)
+        _check_tasks(path, arrays, config)
     if isinstance(config.input, MultimodalInput):
         _check_points(path, arrays, config.input)
     if ("image_points" in arrays) != ("audio_points" in arrays):
@@ -110,13 +112,24 @@ def _check_tokens(path: pathlib.Path, arrays: dict[str, np.ndarray], config: Tex
     tokens = arrays["inputs"]
     if tokens.dtype.kind not in "iu" or tokens.min() < 0 or tokens.max() >= config.vocab_size:
         raise UserError(f"--inputs={path}: inputs must be ids from 0 to {config.vocab_size - 1}")
-    if tokens.shape[1] > config.max_length:
+    if tokens.shape[1] > config.max_text_length:
         raise UserError(
             f"--inputs={path}: inputs has {tokens.shape[1]} tokens, at most"
-            f" {config.max_length} are possible"
+            f" {config.max_text_length} are possible"
         )
     if arrays.get("input_mask", tokens).shape != tokens.shape:
         raise UserError(f"--inputs={path}: input_mask must have the shape of inputs")
+
+
+def _check_tasks(path: pathlib.Path, arrays: dict[str, np.ndarray], config: ModelConfig) -> None:
+    """Raises UserError for tasks that the network does not have."""
+    if not config.num_tasks:
+        return
+    task = arrays["task"]
+    if task.dtype.kind not in "iu" or len(task) != len(arrays["inputs"]):
+        raise UserError(f"--inputs={path}: task must hold an integer for each row of inputs")
+    if task.min() < 0 or task.max() >= config.num_tasks:
+        raise UserError(f"--inputs={path}: task must be from 0 to {config.num_tasks - 1}")
 
 
 def _check_points(

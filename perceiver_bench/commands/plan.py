@@ -8,6 +8,7 @@ import jax
 
 from perceiver_bench import overrides
 from perceiver_bench.commands.setup import buildable
+from perceiver_bench.config import EncoderConfig, ModelConfig, TextInput
 from perceiver_bench.model import plan
 from perceiver_bench.model.examples import random_batch
 from perceiver_bench.model.operations import network_operations
@@ -30,7 +31,6 @@ def describe(model_name: str, changes: Sequence[str]) -> str:
     config = buildable(overrides.apply(preset(model_name), changes))
     with plan.recorded() as choices:
         operations = network_operations(config, random_batch(config))
-    encoder = config.encoder
     lines = [
         f"{model_name}: {num_params(config):,} parameters, on {jax.default_backend()},"
         f" {config.dtype}",
@@ -38,25 +38,47 @@ def describe(model_name: str, changes: Sequence[str]) -> str:
         f" {operations.executed / 1e9:,.1f} after rewriting",
     ]
     # The second trace is that of the plain network.
-    for choice in choices[: len(choices) // 2]:
+    for index, choice in enumerate(choices[: len(choices) // 2]):
         cross = choice.cross
+        # The encoder's cross-attention comes first.
+        times = _repeated(config) if index == 0 else ""
         lines.append(
             f"  cross-attention of {cross.num_queries:,} queries [{cross.query_channels}] to"
-            f" {cross.num_keys:,} inputs [{cross.key_channels}], {_count(cross.heads, 'head')}:"
-            f" {choice.path} ({_PATHS[choice.path]})"
+            f" {cross.num_keys:,} inputs [{cross.key_channels}], {_count(cross.heads, 'head')}"
+            f"{times}: {choice.path} ({_PATHS[choice.path]})"
         )
         for path, count in choice.operations.items():
             mark = "*" if path == choice.path else " "
             lines.append(f"   {mark} {path:5} {count / 1e9:12,.1f} GFLOP")
-    heads, latents = encoder.self_attention.num_heads, encoder.num_latents
-    blocks = plan.plan_blocks(heads, latents, latents)
-    lines.append(
-        f"  self-attention of {latents:,} latents [{encoder.latent_channels}],"
-        f" {_count(heads, 'head')}, {encoder.num_blocks * encoder.num_layers} layers:"
+    lines.append(_self_attention(config))
+    return "\n".join(lines)
+
+
+def _repeated(config: ModelConfig) -> str:
+    """Says how often the encoder attends to the inputs, if more than once."""
+    encoder = config.encoder
+    if isinstance(encoder, EncoderConfig) and encoder.repeat_cross_attention:
+        return f", in each of {encoder.num_blocks} blocks"
+    return ""
+
+
+def _self_attention(config: ModelConfig) -> str:
+    """Returns the line of the self-attention layers."""
+    encoder = config.encoder
+    if isinstance(encoder, EncoderConfig):
+        size, layers = encoder.num_latents, encoder.num_blocks * encoder.num_layers
+        what = f"{size:,} latents [{encoder.latent_channels}]"
+    else:
+        assert isinstance(config.input, TextInput)
+        size, layers = config.input.max_length, encoder.num_layers
+        what = f"{size:,} inputs [{config.input.channels}]"
+    heads = encoder.self_attention.num_heads
+    blocks = plan.plan_blocks(heads, size, size)
+    return (
+        f"  self-attention of {what}, {_count(heads, 'head')}, {layers} layers:"
         f" {_count(blocks.num_rows, 'head')} at once, {blocks.num_queries:,} queries x"
         f" {blocks.num_keys:,} keys at once"
     )
-    return "\n".join(lines)
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What training and evaluation prepare alike: configuration and folders."""
 
+import dataclasses
 import hashlib
+import math
 import pathlib
 import platform
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 
@@ -15,8 +18,10 @@ from perceiver_bench import overrides
 from perceiver_bench.benchmark.table import cpu_flags
 from perceiver_bench.errors import UserError, nearest
 from perceiver_bench.model.weights.mapping import flatten
-from perceiver_bench.task import Task
+from perceiver_bench.task import Source, Task
 from perceiver_bench.train.step import structure
+
+_MAY_BE_ZERO = ("min_padding", "num_task_tokens")
 
 
 def build_config(task: Task, preset: str | None, changes: Sequence[str]) -> configs.RunConfig:
@@ -36,19 +41,57 @@ def build_config(task: Task, preset: str | None, changes: Sequence[str]) -> conf
 def _consistent(config: configs.RunConfig) -> configs.RunConfig:
     """Raises UserError if the data has more tokens or longer texts than the network takes."""
     if isinstance(config.model.input, configs.TextInput):
-        for field in ("vocab_size", "max_length"):
-            data, model = getattr(config.data, field), getattr(config.model.input, field)
+        inputs = config.model.input
+        limits = {"vocab_size": inputs.vocab_size, "max_length": inputs.max_text_length}
+        for field, limit in limits.items():
+            data, model = getattr(config.data, field), getattr(inputs, field)
             if data < 1:
                 raise UserError(f"--set=data.{field}={data}: at least 1 is due")
-            if data > model:
+            if data > limit:
+                token = "" if limit == model else ", of which a task token takes one"
                 raise UserError(
-                    f"--set=data.{field}={data}: more than model.input.{field}={model}; set both"
+                    f"--set=data.{field}={data}: more than model.input.{field}={model}{token};"
+                    " set both"
                 )
-    for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
+    steps = config.train.steps
+    if steps < 0 or (not steps and config.train.epochs <= 0):
+        raise UserError(
+            f"--set=train.steps={steps}: at least 1 is due, or 0 and a positive train.epochs"
+        )
+    for name in ("batch_size", "log_every", "evaluate_every", "checkpoint_every"):
         if getattr(config.train, name) < 1:
             raise UserError(f"--set=train.{name}={getattr(config.train, name)}: at least 1 is due")
     buildable(config.model)
     return config
+
+
+def with_steps(config: configs.RunConfig, num_examples: int) -> configs.RunConfig:
+    """Returns `config` with `train.steps` as many as its epochs take, where it names none."""
+    train = config.train
+    steps = train.steps or math.ceil(train.epochs * num_examples / train.batch_size)
+    return dataclasses.replace(config, train=dataclasses.replace(train, steps=max(steps, 1)))
+
+
+def check_held_out(source: Source, held_out: Source) -> None:
+    """Raises UserError if a split to evaluate on is the very data of training."""
+    trained = _files_by_digest(source.fingerprint)
+    for digest, file in _files_by_digest(held_out.fingerprint).items():
+        if digest in trained:
+            raise UserError(
+                f"--data_dir: {file} holds the same bytes as {trained[digest]};"
+                " training data is no data to evaluate on"
+            )
+
+
+def _files_by_digest(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the files of a fingerprint, and of those that it is made of, by their digest."""
+    found = {}
+    if "sha256" in fingerprint:
+        found[fingerprint["sha256"]] = fingerprint.get("file")
+    for part in fingerprint.values():
+        if isinstance(part, Mapping):
+            found |= _files_by_digest(part)
+    return found
 
 
 def buildable(model: configs.ModelConfig) -> configs.ModelConfig:
@@ -58,7 +101,7 @@ def buildable(model: configs.ModelConfig) -> configs.ModelConfig:
         UserError: if they do not, such as channels that do not divide into the heads.
     """
     for path, value in flatten(configs.to_dict(model)).items():
-        if type(value) is int and value < 1 and not path.endswith("min_padding"):
+        if type(value) is int and value < 1 and not path.endswith(_MAY_BE_ZERO):
             raise UserError(f"--set: {path}={value} of the model: at least 1 is due")
     try:
         structure(model)

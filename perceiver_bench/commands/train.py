@@ -3,20 +3,26 @@
 """`--mode=train`: trains a task, or goes on with the run in its workdir."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import optax
 from absl import logging
 
-from perceiver_bench import config as configs
 from perceiver_bench import registry
 from perceiver_bench.commands.evaluate import evaluate
-from perceiver_bench.commands.setup import build_config, cache_compilations, writable_folder
+from perceiver_bench.commands.setup import (
+    build_config,
+    cache_compilations,
+    check_held_out,
+    with_steps,
+    writable_folder,
+)
 from perceiver_bench.data import pipeline
 from perceiver_bench.evaluation import evaluate as evaluation
 from perceiver_bench.model.perceiver import num_params
-from perceiver_bench.model.weights.mapping import unflatten
+from perceiver_bench.model.weights.mapping import Weights, unflatten
 from perceiver_bench.task import Task
 from perceiver_bench.train import checkpoint, loop, optim, sharding, weights
 from perceiver_bench.train.step import TrainState, initial_state, make_train_step, structure
@@ -50,21 +56,24 @@ def train(
     sharding.check_batch_size(config.train.batch_size, mesh)
     writable_folder(results_dir, "results_dir")
     train_split, evaluation_split = task.splits
-    source = task.source(data_dir, train_split)
-    held_out = task.source(data_dir, evaluation_split)
+    source = task.source(config.data, data_dir, train_split)
+    held_out = task.source(config.data, data_dir, evaluation_split)
+    check_held_out(source, held_out)
+    config = with_steps(config, len(source))
     workdir = writable_folder(workdir, "workdir")
     if keep_compiled:
         cache_compilations(workdir)
-    identity = {
-        "task": task.name,
-        "task_version": task.version,
-        "seed": seed,
-        "init": str(init) if init else None,
-        "data": dict(source.fingerprint),
-    }
+    identity = run_identity(task, seed, init, source.fingerprint)
     old = loop.check_workdir(workdir, config, identity)
-    # A run keeps the files that it made at its start in its checkpoints.
-    assets = checkpoint.extras(old) if old else task.prepare_assets(config.data, source)
+    pretrained = weights.load_any(init, config.model) if init and not old else None
+    if old:
+        # A run keeps the files that it made at its start in its checkpoints.
+        assets = checkpoint.extras(old)
+    elif pretrained and pretrained.extras:
+        # Pretrained weights know nothing of any other tokens than their own.
+        assets = pretrained.extras
+    else:
+        assets = task.prepare_assets(config.data, lambda: source)
     preprocess = task.preprocess(config.data, assets)
     transformation = optim.optimizer(config.train.optimizer, config.train.steps)
     rows = evaluation.make_rows_step(task, structure(config.model))
@@ -94,8 +103,8 @@ def train(
         higher_is_better=task.metrics[task.main_metric].direction == "higher",
     )
     state = initial_state(config.model, transformation, seed)
-    if init and not old:
-        state = _initialised(task, config, transformation, state, init)
+    if pretrained:
+        state = _initialised(task, transformation, state, pretrained)
     logging.info("%s: %s parameters", task.name, f"{num_params(config.model):,}")
     loop.train(run, *loop.resume(run, state))
     return evaluate(
@@ -103,15 +112,26 @@ def train(
     )
 
 
+def run_identity(
+    task: Task, seed: int, init: pathlib.Path | None, fingerprint: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns what tells a run from others of its configuration; checkpoints hold it."""
+    return {
+        "task": task.name,
+        "task_version": task.version,
+        "seed": seed,
+        "init": str(init) if init else None,
+        "data": dict(fingerprint),
+    }
+
+
 def _initialised(
     task: Task,
-    config: configs.RunConfig,
     transformation: optax.GradientTransformation,
     state: TrainState,
-    init: pathlib.Path,
+    pretrained: Weights,
 ) -> TrainState:
-    """Returns the fresh state with all but the task's fresh parts taken from `init`."""
-    pretrained = weights.load_any(init, config.model)
+    """Returns the fresh state with all but the task's fresh parts taken from `pretrained`."""
     leaves = weights.take_over(state.params, pretrained, task.fresh_parts)
     params = jax.tree.map(jax.numpy.asarray, unflatten(leaves))
     return state._replace(params=params, optimizer_state=transformation.init(params))

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a source to batches: shuffled and endless to train, in order and padded to evaluate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grain
 import numpy as np
 
 from perceiver_bench.errors import UserError
-from perceiver_bench.task import Arrays, Example, Source
+from perceiver_bench.task import Example, Prepare, Source
 
 # Threads that prepare examples ahead of the step; the order does not depend on them.
 _READ = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
@@ -37,11 +37,12 @@ class _Indexed:
 
 
 def training_batches(
-    source: Source, preprocess: Callable[[Example], Arrays], batch_size: int, seed: int
+    source: Source, prepare: Prepare, batch_size: int, seed: int
 ) -> grain.DatasetIterator:
     """Returns an endless iterator of batches, shuffled anew in every pass over the data.
 
-    Its `get_state` and `set_state` continue the same order of examples.
+    The generator that `prepare` gets depends on the seed and on the example's place in the
+    order. The iterator's `get_state` and `set_state` continue the same order of examples.
 
     Raises:
         UserError: if the source has no examples.
@@ -49,13 +50,13 @@ def training_batches(
     if not len(source):
         raise UserError("--data_dir: the training split has no examples")
     examples = grain.MapDataset.source(_Indexed(source, len(source))).seed(seed)
-    prepared = examples.shuffle().repeat(_PASSES).map(preprocess).batch(batch_size)
+    prepared = examples.shuffle().repeat(_PASSES).random_map(prepare).batch(batch_size)
     return iter(prepared.to_iter_dataset(_READ))
 
 
 def evaluation_batches(
     source: Source,
-    preprocess: Callable[[Example], Arrays],
+    prepare: Prepare,
     group: int,
     limit: int | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -72,7 +73,8 @@ def evaluation_batches(
     num_examples = len(source) if limit is None else min(limit, len(source))
     examples = grain.MapDataset.source(_Indexed(source, num_examples))
     seen = 0
-    for batch in examples.map(preprocess).batch(group).to_iter_dataset(_READ):
+    prepared = examples.map(lambda example: prepare(example, None))
+    for batch in prepared.batch(group).to_iter_dataset(_READ):
         size = len(next(iter(batch.values())))
         seen += size
         padded = {

@@ -4,7 +4,7 @@
 
 import io
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +34,10 @@ class Tokenizer(Protocol):
         """Returns the ids [length], int32."""
         ...
 
+    def special_id(self, name: str, /) -> int:
+        """Returns the id of `MASK`, `CLS` or `SEP`; raises UserError if there is none."""
+        ...
+
     def decode(self, ids: np.ndarray, /) -> str:
         """Returns the text of the ids [length]."""
         ...
@@ -50,6 +54,10 @@ class ByteTokenizer:
         """Returns the ids [length] of `text`, int32, without special tokens."""
         data = text.encode() if isinstance(text, str) else text
         return np.frombuffer(data, np.uint8).astype(np.int32) + self.num_special_tokens
+
+    def special_id(self, name: str) -> int:
+        """Returns the id of `MASK`, `CLS` or `SEP`."""
+        return {"MASK": self.MASK, "CLS": self.CLS, "SEP": self.SEP}[name]
 
     def decode(self, ids: np.ndarray) -> str:
         """Returns the text of `ids` [length] without special tokens.
@@ -96,6 +104,24 @@ class SentencePieceTokenizer:
     def encode(self, text: str) -> np.ndarray:
         """Returns the ids [length] of `text`, int32, without special tokens."""
         return np.asarray(self._processor.encode(text), np.int32)
+
+    def encode_words(self, words: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each word; joined they are those of the words with spaces between."""
+        return self._processor.encode(list(words))
+
+    def special_id(self, name: str) -> int:
+        """Returns the id of `MASK`, `CLS` or `SEP`, the pieces `[MASK]`, `[CLS]`, `[SEP]`.
+
+        Raises:
+            UserError: if the model has no such piece.
+        """
+        piece = f"[{name}]"
+        found = self._processor.piece_to_id(piece)
+        if found == self._processor.unk_id():
+            raise UserError(
+                f"data.model: it has no piece {piece}; --mode=prepare makes such a model from text"
+            )
+        return found
 
     def decode(self, ids: np.ndarray) -> str:
         """Returns the text of `ids` [length]; normalised, so not always what was encoded."""
@@ -166,6 +192,39 @@ def _lines(paths: Iterable[pathlib.Path]) -> Iterator[str]:
         with path.open("rb") as file:
             for line in file:
                 yield line.decode(errors="replace").rstrip("\r\n")
+
+
+def tokenizer_assets(
+    config: TextData, sentences: Callable[[], Iterable[str]]
+) -> dict[str, bytes]:
+    """Returns what the tokenizer of `config` is made of: a SentencePiece model, or nothing.
+
+    The model is the file `config.model`, or without one made from the sentences, which are
+    asked for only then.
+
+    Raises:
+        UserError: if the file cannot be read, is no SentencePiece model, or has another
+            number of pieces than `config.vocab_size`.
+    """
+    if config.tokenizer == "bytes":
+        return {}
+    if not config.model:
+        return {SENTENCEPIECE_ASSET: train_sentencepiece(sentences(), config.vocab_size)}
+    try:
+        model = pathlib.Path(config.model).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"data.model={config.model}: cannot be read: {error.strerror};"
+            " left empty, one is trained from the training text"
+        ) from error
+    size = SentencePieceTokenizer(model).vocab_size
+    if size != config.vocab_size:
+        raise UserError(
+            f"data.model={config.model}: it has {size} pieces, data.vocab_size is"
+            f" {config.vocab_size}; another model, or --set=data.vocab_size={size}"
+            f" --set=model.input.vocab_size={size}"
+        )
+    return {SENTENCEPIECE_ASSET: model}
 
 
 def make_tokenizer(config: TextData, assets: Mapping[str, bytes]) -> Tokenizer:

@@ -55,10 +55,15 @@ def collect(batches: Iterable[Arrays], step: Callable[[Arrays], Rows]) -> Rows:
 
 
 def pool(task: Task, rows: Rows) -> dict[str, Measured]:
-    """Pools the rows of all examples into each metric of the task, in float64."""
+    """Pools the rows of all examples into each metric of the task, in float64.
+
+    Examples of weight 0 have nothing to say to a metric, and are not counted as its own.
+    """
     measured = {}
     for name, metric in task.metrics.items():
         num_examples = len(next(iter(rows[name].values())))
+        if "weight" in rows[name]:
+            num_examples = int(np.count_nonzero(rows[name]["weight"]))
         value = metric.pooling.value(rows[name])
         error = metric.pooling.standard_error(rows[name])
         measured[name] = Measured(float(value), float(error), num_examples)

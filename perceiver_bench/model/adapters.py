@@ -52,20 +52,36 @@ def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 
 
 
 class TextAdapter(nnx.Module):
-    """`inputs` [B, M] token ids, `input_mask` [B, M] -> embeddings plus positions."""
+    """`inputs` [B, M] token ids, `input_mask` [B, M] -> embeddings plus positions.
+
+    With task tokens the inputs are [B, 1 + M]: first the token of the example's `task` [B],
+    which always counts, then the text. A single task token is that of every example.
+    """
 
     def __init__(self, config: TextInput, model: ModelConfig, *, rngs: nnx.Rngs):
         del model
         self.embeddings = truncated_normal(rngs, (config.vocab_size, config.channels))
         self.positions = truncated_normal(rngs, (config.max_length, config.channels))
+        self.config = config
+        if config.num_task_tokens:
+            self.task_tokens = truncated_normal(rngs, (config.num_task_tokens, config.channels))
         self.channels = config.channels
 
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
         del key
-        tokens = batch["inputs"]
+        tokens, mask = batch["inputs"], batch.get("input_mask")
+        size, length = tokens.shape
+        if length > self.config.max_text_length:
+            raise ValueError(f"{length} tokens; at most {self.config.max_text_length} are possible")
         table = self.embeddings[...]
-        inputs = table[tokens] + self.positions[...][: tokens.shape[1]]
-        return Adapted((Segment(inputs),), batch.get("input_mask"), (tokens.shape[1],), table)
+        inputs = table[tokens]
+        if num_tasks := self.config.num_task_tokens:
+            task = batch["task"] if num_tasks > 1 else jnp.zeros(size, jnp.int32)
+            inputs = jnp.concatenate([self.task_tokens[...][task][:, None], inputs], axis=1)
+            mask = None if mask is None else jnp.pad(mask, ((0, 0), (1, 0)), constant_values=1)
+            length += 1
+        inputs += self.positions[...][:length]
+        return Adapted((Segment(inputs),), mask, (length,), table)
 
 
 class BatchNorm(nnx.Module):

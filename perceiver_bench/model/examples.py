@@ -18,8 +18,12 @@ def random_batch(config: ModelConfig, size: int = 1) -> dict[str, np.ndarray]:
         return rng.standard_normal((size, *shape), dtype=np.float32)
 
     match config.input:
-        case TextInput(vocab_size=vocab_size, max_length=length):
-            return {"inputs": rng.integers(0, vocab_size, (size, length), dtype=np.int32)}
+        case TextInput() as inputs:
+            shape = (size, inputs.max_text_length)
+            batch = {"inputs": rng.integers(0, inputs.vocab_size, shape, dtype=np.int32)}
+            if config.num_tasks:
+                batch["task"] = np.arange(size, dtype=np.int32) % config.num_tasks
+            return batch
         case ImageInput() as inputs:
             return {"images": normal(*inputs.size, 3)}
         case FlowInput() as inputs:

@@ -21,6 +21,7 @@ from perceiver_bench.config import (
     MultimodalInput,
     MultimodalOutput,
     TanhLogits,
+    TaskLogits,
     TextInput,
     TiedVocabulary,
     UpsampledFlowField,
@@ -80,6 +81,30 @@ class TanhLogitsHead(nnx.Module):
     def __call__(self, values: Values, adapted: Adapted) -> Prediction:
         del adapted
         return {"logits": self.output(jnp.tanh(values[0][:, 0]))}
+
+
+class TaskLogitsHead(nnx.Module):
+    """A tanh head for each task on the single output: `logits` [B, num_tasks, num_outputs]."""
+
+    def __init__(self, config: TaskLogits, channels: int, model: ModelConfig, *, rngs: nnx.Rngs):
+        self.names = tuple(f"task_{index}" for index in range(config.num_tasks))
+        one = TanhLogits(num_outputs=config.num_outputs)
+        # Modules of their own and not a stack: LAMB scales the update of each by its norm.
+        for name in self.names:
+            setattr(self, name, TanhLogitsHead(one, channels, model, rngs=rngs))
+
+    def readouts(self, adapted: Adapted) -> tuple[Readout, ...]:
+        del adapted
+        maps = zip(*(LinearMap.of(getattr(self, name).hidden) for name in self.names), strict=True)
+        return ((LinearMap(*(jnp.concatenate(arrays, axis=-1) for arrays in maps)),),)
+
+    def __call__(self, values: Values, adapted: Adapted) -> Prediction:
+        if values[0].shape[1] != 1:
+            raise ValueError(f"{values[0].shape[1]} outputs for a head of one: output_positions?")
+        parts = jnp.split(values[0], len(self.names), axis=-1)
+        heads = (getattr(self, name) for name in self.names)
+        logits = [head((part,), adapted)["logits"] for head, part in zip(heads, parts, strict=True)]
+        return {"logits": jnp.stack(logits, axis=1)}
 
 
 class TiedVocabularyHead(nnx.Module):
@@ -180,6 +205,8 @@ def build_head(model: ModelConfig, channels: int, *, rngs: nnx.Rngs) -> Callable
             return AveragedLogitsHead(config, channels, model, rngs=rngs)
         case TanhLogits() as config, _:
             return TanhLogitsHead(config, channels, model, rngs=rngs)
+        case TaskLogits() as config, _:
+            return TaskLogitsHead(config, channels, model, rngs=rngs)
         case TiedVocabulary(), TextInput() as inputs:
             return TiedVocabularyHead(inputs)
         case FlowField(), _:

@@ -314,7 +314,7 @@ class CrossAttention(nnx.Module):
 
 
 class SelfAttention(nnx.Module):
-    """Pre-norm self-attention and MLP on the latents: [B, N, D] -> [B, N, D]."""
+    """Pre-norm self-attention and MLP: [B, N, D] -> [B, N, D]."""
 
     def __init__(
         self, channels: int, config: AttentionConfig, model: ModelConfig, *, rngs: nnx.Rngs
@@ -325,9 +325,9 @@ class SelfAttention(nnx.Module):
         self.mlp_norm = layer_norm(channels, rngs)
         self.mlp = MLP(channels, config.widening_factor, model, rngs=rngs)
 
-    def __call__(self, latents, *, dropout_key=None):
+    def __call__(self, latents, *, key_mask=None, dropout_key=None):
         weights_key, attention_key, mlp_key = _split_key(dropout_key, 3)
         normed = self.norm(latents)
-        attended = self.attention(normed, normed, dropout_key=weights_key)
+        attended = self.attention(normed, normed, key_mask=key_mask, dropout_key=weights_key)
         latents = latents + drop(attended, self.dropout, attention_key)
         return latents + drop(self.mlp(self.mlp_norm(latents)), self.dropout, mlp_key)

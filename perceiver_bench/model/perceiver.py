@@ -13,20 +13,19 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from perceiver_bench.config import EncoderConfig, ModelConfig
-from perceiver_bench.model.adapters import Batch, build_adapter, truncated_normal
+from perceiver_bench.config import EncoderConfig, ModelConfig, TiedVocabulary, TransformerConfig
+from perceiver_bench.model.adapters import Adapted, Batch, build_adapter, truncated_normal
+from perceiver_bench.model.folded import product
 from perceiver_bench.model.heads import Prediction, build_head
-from perceiver_bench.model.layers import CrossAttention, Readout, SelfAttention
+from perceiver_bench.model.layers import CrossAttention, Readout
 from perceiver_bench.model.queries import Queries, build_queries
 from perceiver_bench.model.segments import Segment, Segments
+from perceiver_bench.model.stack import build_stack, run_layers, unstack
+from perceiver_bench.model.transformer import Transformer
 
 
 class Encoder(nnx.Module):
-    """Learned latents [N, D] attend to the inputs, then to each other, layer after layer.
-
-    The layers are stacked: every parameter of `self_attention` has a leading axis of
-    layers. Running them is a scan, so compile time does not grow with depth.
-    """
+    """Learned latents [N, D] attend to the inputs, then to each other, layer after layer."""
 
     def __init__(self, config: EncoderConfig, channels: int, model: ModelConfig, *, rngs):
         self.config = config
@@ -42,26 +41,17 @@ class Encoder(nnx.Module):
             rngs=rngs,
         )
         own_blocks = 1 if config.share_blocks else config.num_blocks
-
-        @nnx.split_rngs(splits=own_blocks * config.num_layers)
-        @nnx.vmap(in_axes=(0,), out_axes=0)
-        def build_layers(rngs):
-            return SelfAttention(config.latent_channels, config.self_attention, model, rngs=rngs)
-
-        self.self_attention = build_layers(rngs)
+        self.self_attention = build_stack(
+            own_blocks * config.num_layers,
+            config.latent_channels,
+            config.self_attention,
+            model,
+            rngs=rngs,
+        )
 
     def unstack(self) -> None:
-        """Turns the stack of layers into a list of layers, for forward passes only.
-
-        A scan copies each layer's weights out of the stack before it multiplies with them,
-        some 7 % of the language network's time on a CPU; a list is compiled layer by layer.
-        """
-        structure, stacked = nnx.split(self.self_attention)
-        num_layers = jax.tree.leaves(stacked)[0].shape[0]
-        self.self_attention = nnx.List(
-            nnx.merge(structure, jax.tree.map(lambda leaf, i=i: leaf[i], stacked))
-            for i in range(num_layers)
-        )
+        """Turns the stack of layers into a list of layers, for forward passes only."""
+        self.self_attention = unstack(self.self_attention)
 
     def _attend_to_inputs(self, latents, inputs: Segments, mask, key):
         def attend(latents, inputs):
@@ -69,24 +59,6 @@ class Encoder(nnx.Module):
             return self.cross_attention(queries, inputs, key_mask=mask, dropout_key=key)
 
         return jax.checkpoint(attend)(latents, inputs) if self.remat else attend(latents, inputs)
-
-    def _process(self, latents, key):
-        """Runs the layers once, [B, N, D] -> [B, N, D]."""
-        if isinstance(self.self_attention, nnx.List):
-            assert key is None, "training needs the stack of layers"
-            for module in self.self_attention:
-                latents = module(latents)
-            return latents
-        structure, stacked = nnx.split(self.self_attention)
-        num_layers = jax.tree.leaves(stacked)[0].shape[0]
-
-        def layer(latents, step):
-            parameters, layer_key = step
-            return nnx.merge(structure, parameters)(latents, dropout_key=layer_key), None
-
-        keys = None if key is None else jax.random.split(key, num_layers)
-        layer = jax.checkpoint(layer) if self.remat else layer
-        return jax.lax.scan(layer, latents, (stacked, keys))[0]
 
     def __call__(self, inputs: Segments, mask=None, *, key=None):
         """Encodes inputs [B, M, C], of which `mask` [B, M] counts, to latents [B, N, D]."""
@@ -107,7 +79,8 @@ class Encoder(nnx.Module):
             cross_key, layers_key = block_keys(index)
             if config.repeat_cross_attention:
                 latents = self._attend_to_inputs(latents, inputs, mask, cross_key)
-            return self._process(latents, layers_key), None
+            layers = self.self_attention
+            return run_layers(layers, latents, key=layers_key, remat=self.remat), None
 
         if num_runs == 1:
             return block(latents, 0)[0]
@@ -119,6 +92,9 @@ class Encoder(nnx.Module):
 class PerceiverIO(nnx.Module):
     """The whole network, from a batch of arrays to a prediction, both by name.
 
+    A configuration with a `TransformerConfig` makes the transformer that Perceiver IO is
+    compared with, of the same adapters, layers and heads.
+
     A PRNG `key` in a call means training: dropout is drawn from it, batch norm uses and
     updates the statistics of the batch, the class input of the multimodal model is masked
     at random. Without a key the network is a deterministic function of its parameters.
@@ -128,15 +104,20 @@ class PerceiverIO(nnx.Module):
         self.config = config
         self.adapter = build_adapter(config.input, config, rngs=rngs)
         channels = self.adapter.channels
-        self.encoder = Encoder(config.encoder, channels, config, rngs=rngs)
-        output_channels = config.encoder.latent_channels
+        if isinstance(config.encoder, TransformerConfig):
+            self.encoder = Transformer(config.encoder, channels, config, rngs=rngs)
+            latent_channels = channels
+        else:
+            self.encoder = Encoder(config.encoder, channels, config, rngs=rngs)
+            latent_channels = config.encoder.latent_channels
+        output_channels = latent_channels
         if config.decoder is not None:
             self.query = build_queries(config, channels, rngs=rngs)
             output_channels = self.query.channels
             # The official decoders never drop; only their attention weights may be.
             self.decoder = CrossAttention(
                 output_channels,
-                config.encoder.latent_channels,
+                latent_channels,
                 config.decoder.cross_attention,
                 config,
                 use_query_residual=config.decoder.use_query_residual,
@@ -146,7 +127,7 @@ class PerceiverIO(nnx.Module):
         self.head = build_head(config, output_channels, rngs=rngs)
 
     def encode(self, batch: Batch, *, key: jax.Array | None = None):
-        """Returns the adapted inputs and the latents [B, N, D]."""
+        """Returns the adapted inputs and the latents [B, N, D]; of a transformer N is M."""
         adapter_key, encoder_key = (None, None) if key is None else jax.random.split(key)
         adapted = self.adapter(batch, key=adapter_key)
         return adapted, self.encoder(adapted.segments, adapted.mask, key=encoder_key)
@@ -168,10 +149,28 @@ class PerceiverIO(nnx.Module):
             dropout_key=key,
         )
 
+    def _read(self, outputs: jax.Array, batch: Batch, adapted: Adapted) -> jax.Array:
+        """Applies the head's linear maps to outputs [B, M, C] of a transformer: [B, P, F].
+
+        To those at the batch's `output_positions` [B, P]; without these to all for the
+        vocabulary, to the first one for heads that read a single output.
+        """
+        positions = batch.get("output_positions")
+        if positions is not None:
+            outputs = jnp.take_along_axis(outputs, positions[..., None], axis=1)
+        elif not isinstance(self.config.head, TiedVocabulary):
+            outputs = outputs[:, :1]
+        (readout,) = self.head.readouts(adapted)
+        for kernel, bias in readout:
+            outputs = product(outputs, kernel, jnp.dtype(self.config.dtype)) + bias
+        return outputs
+
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Prediction:
         """Predicts from a batch; the arrays it reads and gives are the adapter's and head's."""
         encoder_key, decoder_key = (None, None) if key is None else jax.random.split(key)
         adapted, latents = self.encode(batch, key=encoder_key)
+        if isinstance(self.encoder, Transformer):
+            return self.head((self._read(latents, batch, adapted),), adapted)
         if self.config.decoder is None:
             return self.head((latents,), adapted)
         queries = self.query(batch, adapted)

@@ -23,49 +23,13 @@ from perceiver_bench.config import (
     MultimodalInput,
     MultimodalOutput,
     MultimodalQuery,
-    PositionQuery,
-    TextInput,
-    TiedVocabulary,
     UpsampledFlowField,
 )
 from perceiver_bench.errors import UserError, nearest
+from perceiver_bench.model.text_presets import language, language_bert
 
 FLOW_SIZE = (368, 496)
 IMAGE_SIZE = (224, 224)
-
-
-def language(
-    *,
-    vocab_size: int = 262,
-    max_length: int = 2048,
-    channels: int = 768,
-    num_latents: int = 256,
-    latent_channels: int = 1280,
-    num_layers: int = 26,
-    num_heads: int = 8,
-    qk_channels: int = 256,
-) -> ModelConfig:
-    """Masked language modelling over UTF-8 bytes: the 201M model (paper, Table 11)."""
-    attention = AttentionConfig(
-        num_heads=num_heads, qk_channels=qk_channels, v_channels=latent_channels
-    )
-    return ModelConfig(
-        input=TextInput(vocab_size=vocab_size, channels=channels, max_length=max_length),
-        encoder=EncoderConfig(
-            num_latents=num_latents,
-            latent_channels=latent_channels,
-            cross_attention=attention,
-            self_attention=attention,
-            num_layers=num_layers,
-        ),
-        query=PositionQuery(max_length=max_length, channels=channels),
-        decoder=DecoderConfig(
-            cross_attention=AttentionConfig(
-                num_heads=num_heads, qk_channels=qk_channels, v_channels=channels
-            )
-        ),
-        head=TiedVocabulary(),
-    )
 
 
 def _image(
@@ -122,6 +86,7 @@ def imagenet_conv(*, size: tuple[int, int] = IMAGE_SIZE, **changes) -> ModelConf
 
 def _config_b(config: ModelConfig) -> ModelConfig:
     """Config B of Table 7: 16 layers with weights of their own, MLPs four times as wide."""
+    assert isinstance(config.encoder, EncoderConfig)
     encoder = dataclasses.replace(
         config.encoder,
         num_blocks=1,
@@ -149,6 +114,7 @@ def perceiver(config: ModelConfig) -> ModelConfig:
     Table 7 of the Perceiver IO paper compares with it: 78.6, 67.6 and 77.4 top-1. Its
     parameter counts there (42.1M, 55.9M) are those of one shared cross-attention.
     """
+    assert isinstance(config.encoder, EncoderConfig)
     assert isinstance(config.head, Logits)
     return dataclasses.replace(
         config,
@@ -238,6 +204,15 @@ def multimodal(
     )
 
 
+_SMALL_TEXT = {"channels": 96, "latent_channels": 128, "num_layers": 3, "qk_channels": 64}
+_TINY_TEXT = {
+    "channels": 32,
+    "num_latents": 16,
+    "latent_channels": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+    "qk_channels": 32,
+}
 _SMALL_IMAGE = {
     "size": (32, 32),
     "num_classes": 10,
@@ -256,30 +231,39 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "multimodal": multimodal,
     "language_sentencepiece": functools.partial(language, vocab_size=32000, max_length=512),
     "language_plus": functools.partial(language, latent_channels=1536, num_layers=40),
+    "language_bert": language_bert,
+    "language_bert_sentencepiece": functools.partial(
+        language_bert,
+        vocab_size=32000,
+        max_length=512,
+        channels=768,
+        num_layers=12,
+        num_heads=12,
+    ),
     "imagenet_fourier_large": imagenet_fourier_large,
     "imagenet_conv_large": imagenet_conv_large,
     "perceiver_fourier": lambda: perceiver(imagenet_fourier()),
     "perceiver_learned": lambda: perceiver(imagenet_learned()),
     "perceiver_conv": lambda: perceiver(imagenet_conv()),
     "flow_light": flow_light,
-    "language_tiny": functools.partial(
-        language,
-        max_length=64,
-        channels=32,
-        num_latents=16,
-        latent_channels=64,
-        num_layers=2,
-        num_heads=4,
-        qk_channels=32,
+    "language_tiny": functools.partial(language, max_length=64, **_TINY_TEXT),
+    "language_sentencepiece_tiny": functools.partial(
+        language, vocab_size=300, max_length=32, **_TINY_TEXT
     ),
-    "language_small": functools.partial(
+    "language_small": functools.partial(language, max_length=256, num_latents=64, **_SMALL_TEXT),
+    "language_sentencepiece_small": functools.partial(
+        language, vocab_size=8000, max_length=96, num_latents=32, **_SMALL_TEXT
+    ),
+    "language_medium": functools.partial(
         language,
         max_length=512,
-        channels=128,
-        num_latents=64,
-        latent_channels=256,
-        num_layers=6,
-        qk_channels=128,
+        channels=512,
+        num_latents=128,
+        latent_channels=768,
+        num_layers=12,
+    ),
+    "language_bert_tiny": functools.partial(
+        language_bert, max_length=64, channels=32, num_layers=2, num_heads=4
     ),
     "imagenet_fourier_tiny": functools.partial(imagenet_fourier, **_SMALL_IMAGE),
     "imagenet_learned_tiny": functools.partial(imagenet_learned, **_SMALL_IMAGE),

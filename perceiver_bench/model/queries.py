@@ -16,6 +16,7 @@ from perceiver_bench.config import (
     MultimodalInput,
     MultimodalQuery,
     PositionQuery,
+    TaskQuery,
 )
 from perceiver_bench.model.adapters import (
     Adapted,
@@ -43,29 +44,53 @@ class Queries(NamedTuple):
     mask: jax.Array | None = None
 
 
+def _chosen(queries: jax.Array, batch: Batch) -> Segment:
+    """Returns the queries [O, E] that the batch wants: all, or those it names.
+
+    `output_positions` [B, P] in a batch are the indices of the queries to decode.
+    """
+    positions = batch.get("output_positions")
+    return Segment(queries[None] if positions is None else queries[positions])
+
+
 class LearnedQueries(nnx.Module):
-    """The same learned queries for every example."""
+    """The same learned queries for every example, or those that the batch names."""
 
     def __init__(self, config: LearnedQuery, *, rngs: nnx.Rngs):
         self.queries = truncated_normal(rngs, (config.num_queries, config.channels))
         self.channels = config.channels
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
-        del batch, adapted
-        return Queries((Segment(self.queries[...][None]),))
+        del adapted
+        return Queries((_chosen(self.queries[...], batch),))
 
 
 class PositionQueries(nnx.Module):
-    """A learned query for each input position; padded positions are masked."""
+    """A learned query for each input position; padded positions are masked.
+
+    Of a batch that names positions only those are decoded.
+    """
 
     def __init__(self, config: PositionQuery, *, rngs: nnx.Rngs):
         self.queries = truncated_normal(rngs, (config.max_length, config.channels))
         self.channels = config.channels
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
-        del batch
         length = sum(segment.num_positions for segment in adapted.segments)
-        return Queries((Segment(self.queries[...][None, :length]),), adapted.mask)
+        mask = None if "output_positions" in batch else adapted.mask
+        return Queries((_chosen(self.queries[...][:length], batch),), mask)
+
+
+class TaskQueries(nnx.Module):
+    """The learned query of the example's `task` [B]: one output."""
+
+    def __init__(self, config: TaskQuery, *, rngs: nnx.Rngs):
+        self.task_queries = truncated_normal(rngs, (config.num_tasks, config.channels))
+        self.channels = config.channels
+
+    def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
+        del adapted
+        return Queries((Segment(self.task_queries[...][batch["task"]][:, None]),))
 
 
 class InputQueries(nnx.Module):
@@ -134,6 +159,8 @@ def build_queries(model: ModelConfig, input_channels: int, *, rngs: nnx.Rngs):
             return LearnedQueries(config, rngs=rngs)
         case PositionQuery() as config, _:
             return PositionQueries(config, rngs=rngs)
+        case TaskQuery() as config, _:
+            return TaskQueries(config, rngs=rngs)
         case InputQuery(), _:
             return InputQueries(input_channels)
         case MultimodalQuery() as config, MultimodalInput() as inputs:

@@ -7,57 +7,62 @@ import pathlib
 from collections.abc import Sequence
 
 import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from perceiver_bench.files import write_atomically
-from perceiver_bench.results import tables
-from perceiver_bench.results.record import Record
+from perceiver_bench.results import lines, seeds
+from perceiver_bench.results.groups import Group
 from perceiver_bench.results.reported import ReportedRow
 
 
+def drawn(group: Group) -> list[seeds.Setting]:
+    """Returns the settings of a group that a picture shows: the best of each model's."""
+    with_curves = (
+        setting for setting in group.settings if all(run.learning_curve for run in setting.runs)
+    )
+    return [seeds.best(members) for members in seeds.by_model(with_curves).values()]
+
+
 def plot_learning_curves(
-    records: Sequence[Record], path: pathlib.Path, reported_rows: Sequence[ReportedRow] = ()
+    group: Group, path: pathlib.Path, reported_rows: Sequence[ReportedRow] = ()
 ) -> None:
     """Draws one task's main metric against the training step to a PNG file.
 
-    Each record with a learning curve is a line; dashed horizontal lines are the baselines
-    and the published number that the first run is compared with. The same input gives the
-    same bytes with the same matplotlib.
+    Each model is a line, that of its best training setting: the mean over the seeds, in a
+    band from the lowest to the highest. Dashed horizontal lines are the baselines and the
+    published number that the first run is compared with. The same input gives the same bytes
+    with the same matplotlib.
 
     Raises:
         UserError: if the file cannot be written.
-        ValueError: if no record has a learning curve.
+        ValueError: if no run has a learning curve.
     """
-    curves = [record for record in records if record.learning_curve]
-    if not curves:
-        raise ValueError("no record has a learning curve")
-    metric = curves[0].main_metric
-    unit = curves[0].metrics[metric].unit
+    settings = drawn(group)
+    if not settings:
+        raise ValueError("no run has a learning curve")
+    first = settings[0].first
+    metric = first.main_metric
+    unit = first.metrics[metric].unit
     # A person's own matplotlibrc must not change the picture.
     with matplotlib.style.context("default", after_reset=True):
         figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
         axes = figure.add_subplot()
-        for record in curves:
-            points = [point for point in record.learning_curve or () if metric in point]
-            axes.plot(
-                [point["step"] for point in points],
-                [point[metric] for point in points],
-                marker="o",
-                markersize=3,
-                label=f"{tables.preset_label(record)} ({tables.label(record)})",
-            )
+        for setting in settings:
+            _draw(axes, setting, metric)
         dashed = [
-            (tables.label(record), record.metrics[metric].value)
-            for record in records
-            if record.baseline is not None and metric in record.metrics
+            (lines.row_label(record), record.metrics[metric].value)
+            for record in group.baselines
+            if metric in record.metrics
         ]
-        if row := tables.reference_row(curves[0], metric, reported_rows):
+        if row := lines.reference_row(first, metric, reported_rows):
             dashed.append((f"{row.model} [{row.source}]", row.value))
         for number, (name, value) in enumerate(dashed):
-            axes.axhline(value, linestyle="--", color=f"C{len(curves) + number}", label=name)
+            axes.axhline(value, linestyle="--", color=f"C{len(settings) + number}", label=name)
         axes.set_xlabel("training step")
         axes.set_ylabel(metric if unit == "1" else f"{metric} ({unit})")
-        axes.set_title(curves[0].task)
+        axes.set_title(first.task)
         axes.grid(alpha=0.3)
         # A dollar sign in a name is a name, not a formula.
         for text in axes.legend(fontsize="small").get_texts():
@@ -65,3 +70,19 @@ def plot_learning_curves(
         picture = io.BytesIO()
         figure.savefig(picture, format="png", metadata={"Software": None})
     write_atomically(path, picture.getvalue())
+
+
+def _draw(axes: Axes, setting: seeds.Setting, metric: str) -> None:
+    """Draws the mean over the seeds at the steps that all were evaluated at, and their range."""
+    curves = [
+        {point["step"]: point[metric] for point in run.learning_curve or () if metric in point}
+        for run in setting.runs
+    ]
+    steps = [step for step in curves[0] if all(step in curve for curve in curves)]
+    values = np.array([[curve[step] for step in steps] for curve in curves])
+    name = f"{seeds.preset_label(setting.first)} ({seeds.seeds_label(setting.runs)})"
+    (line,) = axes.plot(steps, values.mean(axis=0), marker="o", markersize=3, label=name)
+    if len(curves) > 1:
+        axes.fill_between(
+            steps, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.2, lw=0
+        )

@@ -27,7 +27,7 @@ _DERIVED = (
     *("schema_version", "run_id", "date_utc"),
     *("config_fingerprint", "dataset_fingerprint"),
 )
-_WITH_PATHS = {"overrides", "config", "dataset", "checkpoint"}
+_WITH_PATHS = {"overrides", "config", "dataset", "checkpoint", "init"}
 # Far above any record; keeps a hostile file from filling the memory.
 _MAX_BYTES = 16 * 2**20
 
@@ -64,6 +64,7 @@ class Record:
         dataset: what identifies the evaluated data, as `Source.fingerprint` gives it.
         dataset_fingerprint: `fingerprint(dataset)`.
         checkpoint: {path, step, digest, format}, or {"baseline": name}.
+        init: the weights that training started from; None for fresh ones.
         seed: of the run; None where nothing was drawn.
         num_params: of the model; None for a baseline.
         git: {commit, dirty} of this package's checkout, None for an installed package.
@@ -91,6 +92,7 @@ class Record:
     dataset: Mapping[str, Any]
     dataset_fingerprint: str
     checkpoint: Mapping[str, Any]
+    init: str | None = None
     seed: int | None
     num_params: int | None
     git: Mapping[str, Any] | None

@@ -82,6 +82,7 @@ _RECORD: _Fields = {
     "dataset": (lambda value: _mapping(value) and bool(value), "a mapping that is not empty"),
     "dataset_fingerprint": (_like(_DIGEST), "a SHA-256"),
     "checkpoint": (_mapping, "a mapping"),
+    "init": (_optional(_text), "a line of text or null"),
     "seed": (_optional(_integer), "a whole number or null"),
     "num_params": (_optional(_count), "a whole number or null"),
     "git": (_optional(_mapping), "a mapping or null"),
@@ -95,6 +96,9 @@ _RECORD: _Fields = {
         "null or a list of {step, metric: finite number}",
     ),
 }
+
+# Fields that records of the first months lack.
+_LATER = {"init"}
 
 _METRIC: _Fields = {
     "value": (_number, "a finite number"),
@@ -164,7 +168,7 @@ def _fault(value: Any, fields: _Fields, prefix: str) -> str | None:
     if not isinstance(value, dict):
         return f"field {prefix.rstrip('.')} must be a mapping, is {value!r:.60}"
     for name in fields:
-        if name not in value:
+        if name not in value and name not in _LATER:
             return f"field {prefix}{name} is missing"
     for name, item in value.items():
         if name not in fields:

@@ -39,6 +39,10 @@ class Interrupted(Exception):
     """SIGTERM came; the state is saved and the same command goes on from it."""
 
 
+class NotFinite(UserError):
+    """A loss or a norm became infinite or NaN."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """What one training run consists of, besides its state.
@@ -78,7 +82,7 @@ def check_workdir(
         if steps := checkpoint.steps(folder):
             with _mend(folder, steps):
                 newest = checkpoint.read_metadata(folder / str(steps[-1]))
-            _check_same_run(workdir, newest, config, identity)
+            check_same_run(workdir, newest, config, identity)
     return newest
 
 
@@ -94,7 +98,7 @@ def _mend(folder: pathlib.Path, steps: list[int]) -> Iterator[None]:
         ) from error
 
 
-def _check_same_run(
+def check_same_run(
     workdir: pathlib.Path,
     metadata: Mapping[str, Any],
     config: configs.RunConfig,
@@ -172,12 +176,12 @@ class _Losses:
         """Returns the losses since the last mean.
 
         Raises:
-            UserError: if a number of a step was not finite, naming both.
+            NotFinite: if a number of a step was not finite, naming both.
         """
         for step, numbers in self._pending:
             for name, number in numbers.items():
                 if not math.isfinite(number):
-                    raise UserError(
+                    raise NotFinite(
                         f"the {name.replace('_', ' ')} at step {step} is {float(number)}; the"
                         " checkpoints before it are kept. Lower train.optimizer.learning_rate or"
                         " set train.optimizer.clip_norm, in a new workdir"
@@ -201,7 +205,8 @@ def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> T
     `resume` gives.
 
     Raises:
-        UserError: for a loss that is not finite or a checkpoint that cannot be written.
+        NotFinite: for a loss or a norm that is not finite.
+        UserError: for a checkpoint that cannot be written.
         Interrupted: after SIGTERM, when the state is saved.
     """
     config = run.config.train
@@ -237,8 +242,11 @@ def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> T
                 # A stop adds no row: the log will be that of a run without one.
                 more = {"losses": losses.settle()}
                 _save(run, state, run.workdir / "checkpoints", KEEP, more)
-            if stopping and not last:
-                raise Interrupted(f"stopped by SIGTERM; saved step {step} in {run.workdir}")
+            if stopping:
+                break
+        # Of the last step too: what called this loop may have more to do.
+        if sigterm_came():
+            raise Interrupted(f"stopped by SIGTERM; saved step {step} in {run.workdir}")
     return state
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_bench.config import ModelConfig, PositionQuery, TextInput, TiedVocabulary
+from perceiver_bench.config import (
+    ModelConfig,
+    PositionQuery,
+    TextInput,
+    TiedVocabulary,
+    TransformerConfig,
+)
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights import huggingface, official
 from perceiver_bench.model.weights.mapping import Weights, expected_shapes, flatten
@@ -145,9 +151,17 @@ def load_any(path: pathlib.Path, config: ModelConfig) -> Weights:
         assert folder is not None
         return checkpoint.load_weights(folder)[0]
     if isinstance(config.input, TextInput):
-        query = PositionQuery(max_length=config.input.max_length, channels=config.input.channels)
-        config = dataclasses.replace(config, query=query, head=TiedVocabulary())
+        config = _masked_language_model(config, config.input)
     return load(path, config)[0]
+
+
+def _masked_language_model(config: ModelConfig, inputs: TextInput) -> ModelConfig:
+    """Returns the masked language model over the same inputs, task tokens aside."""
+    query = PositionQuery(max_length=inputs.max_length, channels=inputs.channels)
+    if isinstance(config.encoder, TransformerConfig):
+        query = None
+    inputs = dataclasses.replace(inputs, num_task_tokens=0)
+    return dataclasses.replace(config, input=inputs, query=query, head=TiedVocabulary())
 
 
 def take_over(
@@ -161,7 +175,7 @@ def take_over(
     taken = flatten(weights.params)
     leaves = flatten(fresh)
     for name, leaf in leaves.items():
-        if name.split(".")[0] in fresh_parts:
+        if any(f"{name}.".startswith(f"{part}.") for part in fresh_parts):
             continue
         if name not in taken or taken[name].shape != leaf.shape:
             found = taken[name].shape if name in taken else "absent"

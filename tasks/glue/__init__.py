@@ -2,6 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """GLUE: sentences in, one judgement out (paper, section 4.1 and appendix F)."""
 
-from . import sst2
+from . import average, cola, mnli, mrpc, multitask, qnli, qqp, rte, sst2, stsb, wnli
 
-__all__ = ["sst2"]
+__all__ = [
+    "average",
+    "cola",
+    "mnli",
+    "mrpc",
+    "multitask",
+    "qnli",
+    "qqp",
+    "rte",
+    "sst2",
+    "stsb",
+    "wnli",
+]

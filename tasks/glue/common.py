@@ -1,192 +1,134 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the tasks of GLUE share: files, text as model input, and the sizes of models."""
+"""What the tasks of GLUE share: from one or two sentences to arrays, and the task's value."""
 
-import dataclasses
 import functools
-import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from perceiver_bench import api
 
-_NUM_EPOCHS = 10  # of fine-tuning; paper, Table 13
-_PAPER_CHANNELS = 768  # of token embeddings and of queries; paper, Table 11
+from . import baselines, demo_files, scores, submission
+from .presets import SWEEP, presets
+from .reading import layout, read
+from .specs import SPECS, Spec
 
 
-def layout(folder: str) -> str:
-    """Returns the files of the task in `folder`, as in the official download."""
-    return f"{folder}/train.tsv and {folder}/dev.tsv"
+def task(
+    name: str,
+    *,
+    summary: str,
+    metrics: Mapping[str, api.Metric],
+    protocol: str = "glue-dev/accuracy",
+    paper_rows: tuple[str, ...] | None = None,
+    demo_presets: tuple[str, ...] = (),
+    trained_as: str | None = None,
+    write_demo: Callable[[pathlib.Path, int], None] | None = None,
+) -> api.Task:
+    """Returns the task `glue/name` of the data set that `SPECS` has under this name.
+
+    Args:
+        name: the task's, without its family.
+        summary: one line.
+        metrics: by name, the main one first; what the loss is is added as the last.
+        protocol: the id of the evaluation protocol.
+        paper_rows: benchmark names of published rows; by default the task's own name.
+        demo_presets: the presets that the demo suite trains.
+        trained_as: the task with the same training data, whose checkpoints are evaluated.
+        write_demo: what writes the demo data; by default `demo_files`.
+    """
+    spec = SPECS[name]
+    if spec.labels:
+        loss, of_loss = api.cross_entropy, {"cross_entropy": api.CROSS_ENTROPY}
+    else:
+        loss, of_loss = scores.squared_error, {"squared_error": scores.SQUARED_ERROR}
+    return api.Task(
+        name=f"glue/{name}",
+        version=1,
+        summary=summary,
+        protocol=protocol,
+        layout=layout(spec),
+        splits=("train", "dev"),
+        presets=presets(spec.num_outputs, are_pairs=len(spec.texts) == 2),
+        demo_presets=demo_presets,
+        source=lambda _, data_dir, split: read(spec, data_dir, split),
+        prepare_assets=prepare_assets,
+        preprocess=functools.partial(preprocess, spec),
+        loss=loss,
+        metrics={**metrics, **of_loss},
+        baselines={
+            "majority": functools.partial(baselines.majority, spec),
+            "bag_of_words": functools.partial(baselines.bag_of_words, spec),
+        },
+        write_demo=write_demo or functools.partial(demo_files.write_files, spec),
+        paper_rows=(f"glue/{name}",) if paper_rows is None else paper_rows,
+        trained_as=trained_as,
+        sweep=SWEEP,
+        predict=functools.partial(submission.predict, submission.answered(name)),
+        submission=submission.FILES,
+    )
 
 
-def source(
-    folder: str, header: Sequence[str], num_labels: int
-) -> Callable[[pathlib.Path, str], api.Source]:
-    """Returns the reader `(data_dir, split) -> Source` of the task in `folder`."""
-
-    def read(data_dir: pathlib.Path, split: str) -> api.Source:
-        path = api.find_file(data_dir, f"{folder}/{split}.tsv", layout(folder))
-        return api.read_tsv(path, header=header, num_labels=num_labels)
-
-    return read
-
-
-def prepare_assets(config: api.TextData, train: api.Source) -> dict[str, bytes]:
+def prepare_assets(config: api.TextData, train: Callable[[], api.Source]) -> dict[str, bytes]:
     """Returns the SentencePiece model: that of `config.model`, or one of the training text.
 
     Bytes need no asset.
 
     Raises:
-        UserError: if `config.model` is no SentencePiece model that can be read.
+        UserError: if `config.model` is no SentencePiece model of `config.vocab_size` pieces.
     """
-    if config.tokenizer == "bytes":
-        return {}
-    if config.model:
-        try:
-            model = pathlib.Path(config.model).read_bytes()
-        except OSError as error:
-            raise api.UserError(
-                f"data.model={config.model}: cannot be read: {error.strerror};"
-                " left empty, one is trained from the training text"
-            ) from error
-    else:
-        sentences = (_text(train[index]) for index in range(len(train)))
-        model = api.train_sentencepiece(sentences, config.vocab_size)
-    assets = {api.SENTENCEPIECE_ASSET: model}
-    api.make_tokenizer(config, assets)  # a broken or too large model is told before training
-    return assets
+
+    def sentences() -> Iterator[str]:
+        source = train()
+        for index in range(len(source)):
+            yield from (text.rstrip() for text in source[index]["texts"])
+
+    return api.tokenizer_assets(config, sentences)
 
 
-def preprocess(
-    config: api.TextData, assets: Mapping[str, bytes]
-) -> Callable[[api.Example], api.Arrays]:
-    """Returns `example -> arrays`: `inputs` and `input_mask` [max_length], and `label`."""
-    return functools.partial(_prepare, api.make_tokenizer(config, assets), config.max_length)
+def preprocess(spec: Spec, config: api.TextData, assets: Mapping[str, bytes]) -> api.Prepare:
+    """Returns `example -> arrays`: `inputs` and `input_mask` [max_length], and any `label`.
+
+    A pair is its first sentence, [SEP] and its second sentence.
+
+    Raises:
+        UserError: if a SentencePiece model for pairs has no piece [SEP].
+    """
+    tokenizer = api.make_tokenizer(config, assets)
+    separator = tokenizer.special_id("SEP") if len(spec.texts) == 2 else None
+    return functools.partial(_prepare, spec, tokenizer, separator, config.max_length)
 
 
-def _prepare(tokenizer: api.Tokenizer, max_length: int, example: api.Example) -> api.Arrays:
-    arrays = api.pad_to_length(tokenizer.encode(_text(example)), max_length)
-    return {**arrays, "label": np.array(example["label"], np.int32)}
-
-
-def _text(example: api.Example) -> str:
+def _prepare(
+    spec: Spec,
+    tokenizer: api.Tokenizer,
+    separator: int | None,
+    max_length: int,
+    example: api.Example,
+    generator: np.random.Generator | None,
+) -> api.Arrays:
+    del generator
     # Every sentence of SST-2's files ends in a space that belongs to no word.
-    return example["sentence"].rstrip()
+    ids = [tokenizer.encode(text.rstrip()) for text in example["texts"]]
+    joined = ids[0] if separator is None else join(ids[0], ids[1], separator, max_length)
+    arrays: dict[str, Any] = dict(api.pad_to_length(joined, max_length))
+    if "label" in example:
+        label = example["label"]
+        arrays["label"] = np.array(label, np.int32) if spec.labels else scores.to_output(label)
+    return arrays
 
 
-def presets(num_outputs: int, num_train: int) -> dict[str, api.RunConfig]:
-    """Returns the runs of a task with `num_outputs` logits and `num_train` examples.
+def join(first: np.ndarray, second: np.ndarray, separator: int, max_length: int) -> np.ndarray:
+    """Returns the ids of a pair, of at most `max_length`, with the separator between.
 
-    `base` and `sentencepiece_base` are the paper's models (Table 11) and one of its twelve
-    fine-tuning settings (Table 13); they want pretrained weights. The others are sized to
-    learn from nothing: the `small` ones in minutes, the `tiny` ones in seconds.
+    Too many tokens are cut from the end of the longer sentence until both are equally long,
+    then from both, the second first, so that both survive (as BERT does).
     """
-    small_bytes = api.TextData(tokenizer="bytes", max_length=256)
-    small_pieces = api.TextData(tokenizer="sentencepiece", max_length=64, vocab_size=8000)
-    tiny_bytes = api.TextData(tokenizer="bytes", max_length=96)
-    tiny_pieces = api.TextData(tokenizer="sentencepiece", max_length=64, vocab_size=100)
-    base_bytes = api.TextData(tokenizer="bytes", max_length=2048)
-    base_pieces = api.TextData(tokenizer="sentencepiece", max_length=512, vocab_size=32_000)
-    return {
-        "small": api.RunConfig(
-            model=_scratch_model(small_pieces, 128, 32, 3, num_outputs, dropout=0.3),
-            data=small_pieces,
-            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
-        ),
-        "bytes_small": api.RunConfig(
-            model=_scratch_model(small_bytes, 128, 32, 4, num_outputs, dropout=0.1),
-            data=small_bytes,
-            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
-        ),
-        "tiny": api.RunConfig(
-            model=_scratch_model(tiny_bytes, 32, 8, 2, num_outputs, dropout=0.0),
-            data=tiny_bytes,
-            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
-        ),
-        "tiny_sentencepiece": api.RunConfig(
-            model=_scratch_model(tiny_pieces, 32, 8, 2, num_outputs, dropout=0.1),
-            data=tiny_pieces,
-            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
-        ),
-        "base": api.RunConfig(
-            model=_paper_model(base_bytes, num_outputs),
-            data=base_bytes,
-            train=_fine_tuning(num_train),
-        ),
-        "sentencepiece_base": api.RunConfig(
-            model=_paper_model(base_pieces, num_outputs),
-            data=base_pieces,
-            train=_fine_tuning(num_train),
-        ),
-    }
-
-
-def _scratch_model(
-    data: api.TextData,
-    channels: int,
-    num_latents: int,
-    num_layers: int,
-    num_outputs: int,
-    dropout: float,
-) -> api.ModelConfig:
-    """Returns a model of one width throughout."""
-    attention = api.AttentionConfig(num_heads=4)
-    return api.ModelConfig(
-        input=api.TextInput(
-            vocab_size=data.vocab_size, channels=channels, max_length=data.max_length
-        ),
-        encoder=api.EncoderConfig(
-            num_latents=num_latents,
-            latent_channels=channels,
-            cross_attention=attention,
-            self_attention=attention,
-            num_layers=num_layers,
-        ),
-        query=api.LearnedQuery(num_queries=1, channels=channels),
-        decoder=api.DecoderConfig(cross_attention=attention),
-        head=api.TanhLogits(num_outputs=num_outputs),
-        dropout=dropout,
-    )
-
-
-def _scratch_training(steps: int, batch_size: int, learning_rate: float) -> api.TrainConfig:
-    return api.TrainConfig(
-        steps=steps,
-        batch_size=batch_size,
-        optimizer=api.OptimizerConfig(
-            name="adamw",
-            learning_rate=learning_rate,
-            warmup_steps=steps // 20,
-            clip_norm=1.0,
-        ),
-        evaluate_every=max(steps // 10, 100),
-        checkpoint_every=max(steps // 10, 100),
-    )
-
-
-def _paper_model(data: api.TextData, num_outputs: int) -> api.ModelConfig:
-    """Returns the paper's network over this text, with a class query and a tanh head."""
-    network = api.language(
-        vocab_size=data.vocab_size, max_length=data.max_length, channels=_PAPER_CHANNELS
-    )
-    return dataclasses.replace(
-        network,
-        query=api.LearnedQuery(num_queries=1, channels=_PAPER_CHANNELS),
-        head=api.TanhLogits(num_outputs=num_outputs),
-    )
-
-
-def _fine_tuning(num_train: int) -> api.TrainConfig:
-    """Returns the middle of the paper's grid (Table 13), which names no schedule."""
-    batch_size = 32
-    return api.TrainConfig(
-        steps=math.ceil(_NUM_EPOCHS * num_train / batch_size),
-        batch_size=batch_size,
-        optimizer=api.OptimizerConfig(
-            name="lamb", learning_rate=2e-5, warmup_steps=200, weight_decay=0.01
-        ),
-        evaluate_every=1000,
-        checkpoint_every=1000,
-    )
+    room = max_length - 1
+    # Each may keep what the other leaves, but no less than half.
+    num_first = min(len(first), max(room - len(second), (room + 1) // 2))
+    num_second = min(len(second), room - num_first)
+    return np.concatenate([first[:num_first], np.array([separator], np.int32), second[:num_second]])

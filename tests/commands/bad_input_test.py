@@ -75,7 +75,10 @@ def test_flags(arguments, due, capfd):
         ({"set": "train.steps"}, "--set=train.steps: write it as path=value"),
         ({"set": "train.steps=ten"}, "--set=train.steps=ten: 'ten' is not of type int"),
         ({"set": "train.steps=1.5"}, "'1.5' is not of type int"),
-        ({"set": "train.steps=0"}, "--set=train.steps=0: at least 1 is due"),
+        ({"set": "train.steps=0"}, "--set=train.steps=0: at least 1 is due, or 0 and a positive"),
+        ({"set": "train.steps=-1"}, "--set=train.steps=-1: at least 1 is due"),
+        ({"set": ["train.steps=0", "train.epochs=-1"]}, "--set=train.steps=0: at least 1 is due"),
+        ({"set": "train.epochs=inf"}, "'inf' is not of type float"),
         ({"set": "train=3"}, "'train' has fields, set one of them: steps,"),
         ({"set": "train.steps.x=3"}, "'steps' has no fields of its own"),
         ({"set": "train.optimizer.name=sgd"}, "'sgd' is none of lamb, adamw"),
@@ -113,20 +116,33 @@ def _line(name, number, text):
     return change
 
 
+def _train_as_dev(folder):
+    shutil.copy(folder / "SST-2" / "train.tsv", folder / "SST-2" / "dev.tsv")
+
+
+def _test_as_dev(folder):
+    (folder / "SST-2" / "dev.tsv").write_text("index\tsentence\n0\tfine\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "due"),
     [
+        (_train_as_dev, "dev.tsv holds the same bytes as train.tsv; training data is no data to"),
+        (_test_as_dev, "dev.tsv: it has no column 'label'; a test file has no labels"),
         (lambda folder: shutil.rmtree(folder), "no such folder; it should hold SST-2/train.tsv"),
         (_without("dev.tsv"), "it has no file SST-2/dev.tsv; it should hold"),
         (_without("train.tsv"), "it has no file SST-2/train.tsv; it should hold"),
-        (_line("dev.tsv", 1, "text\tlabel"), "dev.tsv, line 1: the header is 'text\\tlabel'"),
+        (
+            _line("dev.tsv", 1, "text\tlabel"),
+            "dev.tsv: it has no column 'sentence'; its columns are",
+        ),
         (_line("dev.tsv", 7, "a short row"), "dev.tsv, line 7: 1 columns, and 2 are due"),
-        (_line("dev.tsv", 5, "fine\t2"), "dev.tsv, line 5: the label is '2' and should be one of"),
-        (_line("train.tsv", 3, "fine\t"), "train.tsv, line 3: the label is ''"),
+        (_line("dev.tsv", 5, "fine\t2"), "dev.tsv, line 5: 'label' is '2'; it should be one of"),
+        (_line("train.tsv", 3, "fine\t"), "train.tsv, line 3: 'label' is ''"),
         (lambda folder: (folder / "SST-2" / "dev.tsv").write_text(""), "the file is empty"),
         (
             lambda folder: (folder / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n"),
-            "a header and no rows",
+            "dev.tsv: the file has no rows",
         ),
     ],
 )
@@ -139,7 +155,18 @@ def test_data(mode, spoil, due, data, tmp_path, capfd):
     }
     line = complaint(capfd, *make[mode]())
     assert due in line
-    assert str(data) in line
+    assert str(data) in line or spoil is _train_as_dev
+
+
+def test_a_checkpoint_is_not_evaluated_on_what_it_was_trained_on(base, data, tmp_path, capfd):
+    _train_as_dev(data)
+    (data / "SST-2" / "train.tsv").unlink()  # weights that have their tokenizer need no more
+    trained = tiny_runs.trained(base)[0]
+    line = complaint(capfd, *evaluate_flags(data, tmp_path, checkpoint=trained))
+    assert line == (
+        f"--data_dir: dev.tsv is what --checkpoint={trained} was trained on;"
+        " training data is no data to evaluate on"
+    )
 
 
 def test_folders_that_cannot_be_written(base, tmp_path, capfd):

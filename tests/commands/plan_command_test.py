@@ -7,9 +7,13 @@ import pathlib
 import jax
 import pytest
 import tiny_runs
+from flax import nnx
+from random_networks import random_batch
 
 from perceiver_bench.commands import setup
 from perceiver_bench.commands.plan import describe
+from perceiver_bench.model import plan, presets
+from perceiver_bench.model.perceiver import PerceiverIO
 
 
 def test_a_plan_shows_every_path_with_its_operations_and_marks_the_cheapest():
@@ -27,6 +31,30 @@ def test_a_plan_follows_changes_of_the_network():
     two_heads = describe("flow_tiny", ["decoder.cross_attention.num_heads=2"])
     assert "2 heads: plain" in two_heads
     assert "read (" in describe("flow_tiny", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("language_bert_tiny", 0),
+        ("perceiver_fourier_tiny", 1),
+        ("imagenet_conv_tiny", 2),
+        ("multimodal_tiny", 2),
+    ],
+)
+def test_a_plan_has_every_cross_attention_once(name, count):
+    config = presets.preset(name)
+    batch = {key: one for key, one in random_batch(config, 1).items() if "_points" not in key}
+    model = nnx.eval_shape(lambda: PerceiverIO(config, rngs=nnx.Rngs(0)))
+    with plan.recorded() as choices:
+        nnx.eval_shape(lambda model: model(batch), model)
+    lines = [line for line in describe(name, []).splitlines() if "cross-attention" in line]
+    assert len(lines) == len(choices) == count
+    for line, (cross, _, path) in zip(lines, choices, strict=True):
+        assert f" {cross.num_queries:,} queries [{cross.query_channels}] " in line
+        assert f" {cross.num_keys:,} inputs [{cross.key_channels}], " in line
+        assert f": {path} (" in line
+        assert ("in each of 2 blocks" in line) == name.startswith("perceiver")
 
 
 @pytest.mark.parametrize(

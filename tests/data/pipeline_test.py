@@ -18,7 +18,8 @@ def source(size):
     return MemorySource([{"label": i} for i in range(size)], {})
 
 
-def prepare(example):
+def prepare(example, generator):
+    del generator
     return {
         "label": np.int32(example["label"]),
         "inputs": np.full((2, 3), example["label"] + 1, np.float32),
@@ -86,6 +87,37 @@ def test_a_new_iterator_goes_on_where_the_old_one_stood(taken):
     labels(new, 3)
     new.set_state(state)
     assert labels(new, 12) == labels(old, 12)
+
+
+def noisy(example, generator):
+    return {"label": np.int32(example["label"]), "noise": generator.standard_normal(3)}
+
+
+def test_what_training_changes_at_random_is_the_seeds_and_another_in_every_pass():
+    def noise(seed, skipped=0):
+        old = pipeline.training_batches(source(6), noisy, 3, seed)
+        for _ in range(skipped):
+            next(old)
+        iterator = pipeline.training_batches(source(6), noisy, 3, seed)
+        iterator.set_state(json.loads(json.dumps(old.get_state())))
+        return np.concatenate([next(iterator)["noise"] for _ in range(4)])
+
+    first = noise(3)
+    assert len(np.unique(first)) == first.size
+    np.testing.assert_array_equal(noise(3), first)
+    np.testing.assert_array_equal(noise(3, skipped=2)[:6], first[6:])
+    assert not np.intersect1d(noise(4), first).size
+
+
+def test_evaluation_prepares_without_chance():
+    given_generators = []
+
+    def watched(example, generator):
+        given_generators.append(generator)
+        return prepare(example, generator)
+
+    list(pipeline.evaluation_batches(source(5), watched, 2))
+    assert given_generators == [None] * 5
 
 
 def test_every_example_is_as_probable_at_the_start():

@@ -18,7 +18,7 @@ TASK = registry.get("glue/sst2")
 def labelled(labels):
     source = MemorySource([{"label": label} for label in labels], {})
     return lambda group, limit=None: pipeline.evaluation_batches(
-        source, lambda example: {"label": np.int32(example["label"])}, group, limit
+        source, lambda example, _: {"label": np.int32(example["label"])}, group, limit
     )
 
 

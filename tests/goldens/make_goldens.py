@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from random_networks import fast_jit, random_batch, random_weights
 
-from perceiver_bench.config import ModelConfig, MultimodalInput
+from perceiver_bench.config import EncoderConfig, ModelConfig, MultimodalInput
 from perceiver_bench.model import presets
 from perceiver_bench.model.segments import Segment, join
 from perceiver_bench.model.weights import mapping
@@ -54,10 +54,12 @@ def parts(name: str) -> dict[str, np.ndarray]:
     def run(model, batch):
         adapted = model.adapter(batch)
         encoder = model.encoder
-        latents = (Segment(encoder.latents[...][None]),)
-        attended = encoder.cross_attention(latents, adapted.segments, key_mask=adapted.mask)
         encoded = encoder(adapted.segments, adapted.mask)
-        outputs = {"inputs": adapted.inputs, "cross_attention": attended, "latents": encoded}
+        outputs = {"inputs": adapted.inputs, "latents": encoded}
+        if isinstance(model.config.encoder, EncoderConfig):
+            latents = (Segment(encoder.latents[...][None]),)
+            attended = encoder.cross_attention(latents, adapted.segments, key_mask=adapted.mask)
+            outputs["cross_attention"] = attended
         if model.config.decoder is not None:
             queries = model.query(batch, adapted)
             decoded = model.decoder(queries.segments, (Segment(encoded),), query_mask=queries.mask)

@@ -42,6 +42,54 @@ def test_text_is_embeddings_plus_positions():
     assert adapter({"inputs": tokens}).mask is None
 
 
+def with_task_tokens(num_task_tokens):
+    inputs = dataclasses.replace(LANGUAGE.input, num_task_tokens=num_task_tokens)
+    return TextAdapter(inputs, LANGUAGE, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("num_task_tokens", [1, 3])
+def test_a_task_token_comes_before_the_text(num_task_tokens):
+    adapter = with_task_tokens(num_task_tokens)
+    tokens = np.array([[5, 0], [1, 2]])
+    mask = np.array([[1, 0], [0, 0]])
+    task = np.array([2, 0])
+    adapted = adapter({"inputs": tokens, "input_mask": mask, "task": task})
+    table, positions = adapter.embeddings[...], adapter.positions[...]
+    own = adapter.task_tokens[...]
+    assert own.shape == (num_task_tokens, 32)
+    chosen = task if num_task_tokens > 1 else np.zeros(2, int)
+    np.testing.assert_array_equal(adapted.inputs[:, 0], own[chosen] + positions[0])
+    np.testing.assert_array_equal(adapted.inputs[:, 1:], table[tokens] + positions[1:3])
+    # The token of an empty text counts too.
+    np.testing.assert_array_equal(adapted.mask, [[1, 1, 0], [1, 0, 0]])
+    assert adapted.grid == (3,)
+    assert adapter({"inputs": tokens, "task": task}).mask is None
+
+
+def test_a_single_task_token_needs_no_task():
+    tokens = np.array([[5, 0]])
+    adapter = with_task_tokens(1)
+    np.testing.assert_array_equal(
+        adapter({"inputs": tokens}).inputs, adapter({"inputs": tokens, "task": [0]}).inputs
+    )
+
+
+def test_text_longer_than_the_positions_is_refused():
+    length = LANGUAGE.input.max_length
+    tokens = np.zeros((1, length), int)
+    assert with_task_tokens(0)({"inputs": tokens}).inputs.shape == (1, length, 32)
+    with pytest.raises(ValueError, match=f"{length} tokens; at most {length - 1} are possible"):
+        with_task_tokens(1)({"inputs": tokens})
+    with pytest.raises(ValueError, match=f"{length + 1} tokens; at most {length} are"):
+        with_task_tokens(0)({"inputs": np.zeros((1, length + 1), int)})
+    assert with_task_tokens(1)({"inputs": tokens[:, 1:]}).inputs.shape == (1, length, 32)
+
+
+def test_fewer_task_tokens_than_none_are_refused():
+    with pytest.raises(ValueError, match="num_task_tokens=-1: at least 0"):
+        with_task_tokens(-1)
+
+
 def test_neighbourhoods_are_in_row_order_with_zeros_outside():
     frames = np.arange(1, 13, dtype=np.float32).reshape(1, 2, 3, 2)
     found = neighbourhoods(frames)

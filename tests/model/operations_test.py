@@ -58,6 +58,13 @@ def test_plain_operations_are_those_of_table_7(name, paper):
     assert found.executed < 0.99 * found.plain
 
 
+def test_byte_bert_has_the_operations_of_table_1():
+    tokens = jax.ShapeDtypeStruct((1, 2048), jnp.int32)
+    found = network_operations(presets.preset("language_bert"), {"inputs": tokens})
+    assert found.plain == pytest.approx(130e9, rel=0.01)
+    assert found.executed == found.plain
+
+
 def test_rewriting_halves_the_work_of_optical_flow():
     images = jax.ShapeDtypeStruct((1, 2, 368, 496, 3), jnp.float32)
     found = network_operations(presets.preset("flow"), {"images": images})

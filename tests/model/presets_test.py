@@ -29,6 +29,8 @@ PARAMETERS = {
     "multimodal": 19_858_855,
     "language_sentencepiece": 223_155_456,
     "language_plus": 425_607_430,
+    "language_bert": 20_098_310,
+    "language_bert_sentencepiece": 110_057_216,
     "imagenet_fourier_large": 213_082_618,
     "imagenet_conv_large": 212_375_930,
     "perceiver_fourier": 42_135_859,
@@ -114,6 +116,18 @@ def test_forward_and_gradient_of_small_presets(name):
 def test_unknown_preset_names_the_nearest():
     with pytest.raises(UserError, match=r"--model=imagenet_furier.*'imagenet_fourier'"):
         presets.preset("imagenet_furier")
+
+
+def test_byte_bert_is_that_of_the_paper():
+    """Section F.3: width 512, MLP 2048, 6 layers and 8 heads."""
+    shapes = mapping.expected_shapes(presets.preset("language_bert"))
+    assert shapes["adapter.positions"].shape == (2048, 512)
+    assert shapes["encoder.self_attention.mlp.hidden.kernel"].shape == (6, 512, 2048)
+    assert shapes["encoder.self_attention.attention.query.kernel"].shape == (6, 512, 512)
+    config = presets.preset("language_bert")
+    assert config.encoder.self_attention.num_heads == 8
+    assert config.query is None
+    assert config.decoder is None
 
 
 def test_perceiver_has_one_cross_attention_in_every_block_and_no_decoder():

@@ -33,6 +33,7 @@ _RUN: dict[str, Any] = {
     "config": {"data": {"tokenizer": "bytes", "max_length": 64}, "model": {"dtype": "float32"}},
     "dataset": {"dev.tsv": {"size": 10, "sha256": "ab"}},
     "checkpoint": {"path": "run/best", "step": 200, "digest": "ef01", "format": "orbax"},
+    "init": None,
     "seed": 0,
     "num_params": 1234,
     "git": {"commit": "0123456789abcdef", "dirty": False},
@@ -50,7 +51,7 @@ def run() -> dict[str, Any]:
     return copy.deepcopy(_RUN)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Callable[..., Record]:
     """Builds a record without a file: `make(number, value=..., baseline=..., **fields)`."""
 
@@ -63,6 +64,7 @@ def make() -> Callable[..., Record]:
             "date_utc": f"2026-01-02T03:04:{number:02d}Z",
             "metrics": {"accuracy": MetricValue(**_RUN["metrics"]["accuracy"] | {"value": value})},
             "overrides": (),
+            "init": None,
             "learning_curve": None,
         }
         if baseline:

@@ -10,9 +10,10 @@ import pytest
 from perceiver_bench import registry
 from perceiver_bench.errors import UserError
 from perceiver_bench.report import paper_rows, report
-from perceiver_bench.results import curves, record, reported
+from perceiver_bench.results import curves, groups, record, reported
 
 _README = "# A project\n\n<!-- begin hand/made -->\n<!-- end hand/made -->\nthe rest\n"
+_CHECKPOINT = {"path": "run", "step": 3, "digest": "ab", "format": "orbax"}
 
 
 @pytest.fixture
@@ -64,6 +65,23 @@ def test_check_writes_nothing_and_detects_every_change(results, run, capsys):
     assert report(results, check=True) == 1
 
 
+def test_averages_stand_in_the_tables_and_in_the_readme(results, run):
+    readme = results.parent / "README.md"
+    readme.write_text(f"{_README}<!-- begin glue/average --><!-- end glue/average -->")
+    report(results, check=False)
+    assert "## glue/average" not in (results / "TABLES.md").read_text(encoding="utf-8")
+    record.write({**run, "task": "glue/rte", "preset": "mine", "checkpoint": _CHECKPOINT}, results)
+    assert report(results, check=True) == 1
+    report(results, check=False)
+    written = (results / "TABLES.md").read_text(encoding="utf-8")
+    assert written.index("## glue/average") < written.index("## glue/rte")
+    for text in (written, readme.read_text(encoding="utf-8")):
+        (line,) = [line for line in text.splitlines() if line.startswith("| mine | best |")]
+        assert "| 93.00 |" in line
+        assert line.endswith("| 1 of 8 | 1 of 9 |")
+    assert report(results, check=True) == 0
+
+
 def test_a_readme_without_markers_stays_as_it_is(results):
     readme = results.parent / "README.md"
     readme.write_text("nothing here")
@@ -101,20 +119,22 @@ def test_learning_curves_are_a_small_picture_of_fixed_bytes(make, tmp_path, monk
     records = [
         make(1, learning_curve=curve, preset="a $mall$ one"),
         make(2, learning_curve=curve[:9], seed=1),
-        make(3, value=50.9, baseline="majority"),
+        make(3, learning_curve=curve[:7], seed=2),
+        make(4, value=50.9, baseline="majority"),
     ]
     first, second = tmp_path / "a.png", tmp_path / "b" / "b.png"
     rows = reported.rows("glue/sst2")
-    curves.plot_learning_curves(records, first, rows)
+    (group,) = groups.groups(records)
+    curves.plot_learning_curves(group, first, rows)
     monkeypatch.setitem(__import__("matplotlib").rcParams, "figure.facecolor", "black")
-    curves.plot_learning_curves(records, second, rows)
+    curves.plot_learning_curves(group, second, rows)
     assert first.read_bytes() == second.read_bytes()
     assert first.stat().st_size < 100_000
     with PIL.Image.open(first) as picture:
         assert picture.size == (700, 400)
         assert not picture.info.get("Software")
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
-    curves.plot_learning_curves(records[:1], second, rows)
+    curves.plot_learning_curves(*groups.groups(records[:1]), second, rows)
     assert first.read_bytes() != second.read_bytes()
-    with pytest.raises(ValueError, match="no record"):
-        curves.plot_learning_curves(records[2:], second)
+    with pytest.raises(ValueError, match="no run has a learning curve"):
+        curves.plot_learning_curves(*groups.groups(records[3:]), second)

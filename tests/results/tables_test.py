@@ -10,7 +10,7 @@ import time
 import pytest
 
 from perceiver_bench.errors import UserError
-from perceiver_bench.results import tables
+from perceiver_bench.results import lines, markdown, tables
 from perceiver_bench.results.record import MetricValue
 from perceiver_bench.results.reported import ReportedRow
 
@@ -41,8 +41,8 @@ def _metric(value, direction="higher", unit="%"):
 
 def _body(text):
     """The lines of a table below its header, as cells."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line[:2] == "| "]
-    return lines[2:]
+    found = [line.strip("| ").split(" | ") for line in text.splitlines() if line[:2] == "| "]
+    return found[2:]
 
 
 def test_a_table_is_exactly_this(make):
@@ -81,7 +81,7 @@ def test_the_paper_row_is_that_of_the_tokenizer(make):
     assert cells[4:6] == ["94.38", "-0.38"]
     for config in ({}, {"data": None}, {"data": {"tokenizer": ["bytes"]}}):
         other = make(1, config=config)
-        assert tables.reference_row(other, "accuracy", _ROWS) == _ROWS[0]
+        assert lines.reference_row(other, "accuracy", _ROWS) == _ROWS[0]
 
 
 def test_direction_is_an_arrow_and_the_difference_keeps_its_sign(make):
@@ -139,7 +139,7 @@ def test_tables_depend_on_neither_order_nor_time_zone_nor_locale(make, monkeypat
     records = [make(i, seed=i % 3, task=f"a/{'xyz'[i % 2]}") for i in range(6)]
     records += [make(7, baseline="majority", task="a/x"), make(8, seed=None, task="a/x")]
     pictures = {"a/x": "curves/a_x.png"}
-    expected = tables.tables(records, lambda _: _ROWS, pictures)
+    expected = tables.tables(records, lambda _: _ROWS, pictures, {})
     expected_csv = tables.tables_csv(records, lambda _: _ROWS)
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     time.tzset()
@@ -147,7 +147,7 @@ def test_tables_depend_on_neither_order_nor_time_zone_nor_locale(make, monkeypat
     try:
         locale.setlocale(locale.LC_ALL, "C")
         random.Random(0).shuffle(records)
-        assert tables.tables(records, lambda _: _ROWS, pictures) == expected
+        assert tables.tables(records, lambda _: _ROWS, pictures, {}) == expected
         assert tables.tables_csv(records, lambda _: _ROWS) == expected_csv
     finally:
         locale.setlocale(locale.LC_ALL, old)
@@ -156,15 +156,43 @@ def test_tables_depend_on_neither_order_nor_time_zone_nor_locale(make, monkeypat
     assert expected.index("## a/x") < expected.index("curves/a_x.png") < expected.index("## a/y")
 
 
+def test_runs_that_differ_in_their_seed_have_one_line(make):
+    """Of 90, 91 and 94: mean 91.67, sum of squares 8.67, deviation the root of its half."""
+    records = [make(i, value=90.0 + 2 * i, seed=i) for i in range(3)]
+    records += [make(5, value=95.0, init="/runs/of/mlm/best"), make(6, overrides=("train.x=1",))]
+    records += [make(7, value=91.0, seed=1, git={"commit": "f" * 16, "dirty": True})]
+    (several, with_init, other, *_) = _body(tables.task_table("glue/sst2", records, _ROWS))
+    assert several[:6] == [
+        *("ours, 3 seeds", "accuracy (%) ↑"),
+        *("91.67 ± 2.08 deviation over seeds, best 94.00", "872", "93.17", "-1.50"),
+    ]
+    assert several[6:] == ["small", "200", "several (dirty)", "2026-01-02"]
+    assert with_init[2] == "95.00 ± 0.86"
+    assert with_init[6] == "small; from mlm/best"
+    assert other[6] == "small; train.x=1"
+
+
+def test_csv_keeps_the_runs_of_a_line_over_seeds(make):
+    records = [make(i, value=90.0 + 2 * i, seed=i, init="a/b/c") for i in range(3)]
+    found = list(csv.DictReader(io.StringIO(tables.tables_csv(records, lambda _: ()))))
+    assert [line["kind"] for line in found] == ["run", "run", "run", "seeds"]
+    assert [line["value"] for line in found] == ["90.00", "92.00", "94.00", "92.00"]
+    assert [line["seed"] for line in found] == ["0", "1", "2", ""]
+    assert {line["init"] for line in found} == {"a/b/c"}
+    one = found[-1]
+    assert (one["deviation"], one["best"], one["num_seeds"]) == ("2.00", "94.00", "3")
+    assert (one["standard_error"], one["run_id"]) == ("", "")
+
+
 def test_csv_holds_the_lines_of_the_tables(make):
     records = [make(1), make(2, baseline="majority")]
-    lines = list(csv.DictReader(io.StringIO(tables.tables_csv(records, lambda _: _ROWS))))
-    assert [line["kind"] for line in lines] == ["run", "baseline", "paper", "paper"]
-    run = lines[0]
+    found = list(csv.DictReader(io.StringIO(tables.tables_csv(records, lambda _: _ROWS))))
+    assert [line["kind"] for line in found] == ["run", "baseline", "paper", "paper"]
+    run = found[0]
     assert (run["value"], run["standard_error"], run["paper"]) == ("93.00", "0.86", "93.17")
     assert (run["run_id"], run["dirty"], run["seed"]) == (records[0].run_id, "false", "0")
-    assert lines[2]["paper"] == "93.17"
-    assert lines[2]["value"] == ""
+    assert found[2]["paper"] == "93.17"
+    assert found[2]["value"] == ""
 
 
 def test_text_cannot_break_out_of_a_cell(make):
@@ -175,12 +203,12 @@ def test_text_cannot_break_out_of_a_cell(make):
 
 def test_a_table_is_put_between_its_markers_and_again():
     text = "before\n<!-- begin a/b -->\nold\n<!-- end a/b -->\nafter <!-- begin c --><!-- end c -->"
-    once = tables.replace_between(text, "a/b", "| new |\n")
+    once = markdown.replace_between(text, "a/b", "| new |\n")
     assert once == (
         "before\n<!-- begin a/b -->\n\n| new |\n\n<!-- end a/b -->\n"
         "after <!-- begin c --><!-- end c -->"
     )
-    assert tables.replace_between(once, "a/b", "| new |\n") == once
+    assert markdown.replace_between(once, "a/b", "| new |\n") == once
 
 
 @pytest.mark.parametrize(
@@ -194,7 +222,7 @@ def test_a_table_is_put_between_its_markers_and_again():
 )
 def test_missing_or_doubled_markers_are_refused(text):
     with pytest.raises(UserError, match=r"README\.md: needs one"):
-        tables.replace_between(text, "a", "table")
+        markdown.replace_between(text, "a", "table")
 
 
 def test_made_up_data_is_not_compared_with_published_rows(make):

@@ -68,7 +68,9 @@ def toy_run(workdir, *, run_step=step, measure=None, higher_is_better=False, **c
         workdir=workdir,
         step=run_step,
         evaluate=measure or evaluate,
-        iterator=pipeline.training_batches(MemorySource(examples, {}), dict, 2, 0),
+        iterator=pipeline.training_batches(
+            MemorySource(examples, {}), lambda example, _: example, 2, 0
+        ),
         schedule=lambda _: 0.1,
         mesh=sharding.data_mesh(),
         extras={"tokenizer.model": b"\x00\xff"},
@@ -109,7 +111,7 @@ def straight(tmp_path_factory):
     return workdir, go(toy_run(workdir))
 
 
-@pytest.mark.parametrize("stops", [(3,), (4,), (5, 6, 9)])
+@pytest.mark.parametrize("stops", [(3,), (4,), (5, 6, 9), (10,)])
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(stops, straight, tmp_path):
     for stop in stops:
         with pytest.raises(loop.Interrupted, match=rf"saved step {stop} "):

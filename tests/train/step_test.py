@@ -12,8 +12,10 @@ import pytest
 from flax import nnx
 
 from perceiver_bench import registry
+from perceiver_bench.config import OptimizerConfig
 from perceiver_bench.model import presets
 from perceiver_bench.train import step as step_module
+from perceiver_bench.train.optim import optimizer
 from perceiver_bench.train.step import initial_state, make_train_step, structure
 
 TASK = registry.get("glue/sst2")
@@ -117,3 +119,25 @@ def test_steps_are_traced_once(states):
         state, _ = take(state, batch)
     assert len(traces) == 1
     assert int(state.step) == 3
+
+
+def test_a_training_step_of_optical_flow_needs_less_than_four_gigabytes():
+    """One pair of frames at the size of the paper; the scores alone would be 3 GB."""
+    config = presets.preset("flow")
+
+    def loss(prediction, batch, _):
+        return jnp.square(prediction["flow"] - batch["flow"]).mean((1, 2, 3))
+
+    task = dataclasses.replace(TASK, loss=loss)
+    transformation = optimizer(OptimizerConfig(name="lamb"), 10)
+    state = jax.eval_shape(lambda: initial_state(config, transformation, 0))
+    height, width = presets.FLOW_SIZE
+    batch = {
+        "images": jax.ShapeDtypeStruct((1, 2, height, width, 3), jnp.float32),
+        "flow": jax.ShapeDtypeStruct((1, height, width, 2), jnp.float32),
+    }
+    lowered = make_train_step(task, config, transformation, 0.0).lower(state, batch)
+    # Faster code would need as much, and twice the time to compile.
+    compiled = lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
+    memory = compiled.memory_analysis()
+    assert memory.temp_size_in_bytes + memory.argument_size_in_bytes < 4e9

@@ -69,17 +69,19 @@ def test_the_name_or_the_flag_tells_the_format(name, given, kind):
     assert weights.target_format(pathlib.Path(name), given) == kind
 
 
-def test_taking_over_leaves_the_fresh_parts_and_names_what_is_missing():
+@pytest.mark.parametrize("parts", [("query", "head"), ("encoder.cross_attention", "head"), ()])
+def test_taking_over_leaves_the_fresh_parts_and_names_what_is_missing(parts):
     fresh = random_weights(CONFIG).params
     fresh = {name: _zeros(part) for name, part in fresh.items()}
     pretrained = random_weights(CONFIG)
-    taken = weights.take_over(fresh, pretrained, ("query", "head"))
+    taken = weights.take_over(fresh, pretrained, parts)
+    assert all(any(path.startswith(f"{part}.") for path in taken) for part in parts)
     for path, leaf in taken.items():
-        is_fresh = path.split(".")[0] in ("query", "head")
+        is_fresh = any(path.startswith(f"{part}.") for part in parts)
         assert np.array_equal(leaf, flatten(pretrained.params)[path]) is not is_fresh
     without = {name: part for name, part in pretrained.params.items() if name != "decoder"}
     with pytest.raises(UserError, match=r"--init holds another model: decoder\..* is absent"):
-        weights.take_over(fresh, dataclasses.replace(pretrained, params=without), ("query", "head"))
+        weights.take_over(fresh, dataclasses.replace(pretrained, params=without), parts)
 
 
 def _zeros(tree):

@@ -17,7 +17,7 @@ from perceiver_bench.config import (
     PositionQuery,
 )
 from perceiver_bench.errors import UserError
-from perceiver_bench.model.weights.official import family
+from perceiver_bench.model.weights.official import family, released_encoder
 
 CLASSES = {
     "language": "PerceiverForMaskedLM",
@@ -68,7 +68,7 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
         UserError: naming the field that transformers has fixed at another value.
     """
     name = family(config)
-    encoder = config.encoder
+    encoder = released_encoder(config)
     values: dict[str, Any] = {
         "architectures": [CLASSES[name]],
         "model_type": "perceiver",

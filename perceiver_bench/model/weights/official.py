@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 
 from perceiver_bench.config import (
+    EncoderConfig,
     FlowField,
     FlowInput,
     ImageInput,
@@ -31,6 +32,22 @@ from perceiver_bench.model.weights.mapping import Entry, Weights
 _ATTENTION = {"query": "linear", "key": "linear_1", "value": "linear_2", "output": "linear_3"}
 _CROSS_NORMS = {"query_norm": "layer_norm", "key_norm": "layer_norm_1", "mlp_norm": "layer_norm_2"}
 _SELF_NORMS = {"norm": "layer_norm", "mlp_norm": "layer_norm_1"}
+_NO_FORMAT = (
+    "this network is none of the six released ones, so the official and Hugging Face"
+    " formats do not exist for it; choose --format=orbax"
+)
+
+
+def released_encoder(config: ModelConfig) -> EncoderConfig:
+    """Returns the encoder of `config`, of which the released networks have one kind only.
+
+    Raises:
+        UserError: for a transformer, a repeated cross-attention or blocks of their own.
+    """
+    match config.encoder:
+        case EncoderConfig(share_blocks=True, repeat_cross_attention=False) as encoder:
+            return encoder
+    raise UserError(_NO_FORMAT)
 
 
 def family(config: ModelConfig) -> str:
@@ -39,25 +56,21 @@ def family(config: ModelConfig) -> str:
     Raises:
         UserError: if it is none of them; then the other formats do not exist for it.
     """
-    encoder = config.encoder
-    plain = encoder.share_blocks and not encoder.repeat_cross_attention
+    released_encoder(config)
     match config.input, config.head:
-        case TextInput(), TiedVocabulary() if plain:
+        case TextInput(num_task_tokens=0), TiedVocabulary():
             return "language"
-        case ImageInput(preparation="pixels"), Logits() if plain:
+        case ImageInput(preparation="pixels"), Logits():
             return "imagenet_fourier"
-        case ImageInput(preparation="linear", position=LearnedPosition()), Logits() if plain:
+        case ImageInput(preparation="linear", position=LearnedPosition()), Logits():
             return "imagenet_learned"
-        case ImageInput(preparation="convolution"), Logits() if plain:
+        case ImageInput(preparation="convolution"), Logits():
             return "imagenet_conv"
-        case FlowInput(preparation="patches"), FlowField() if plain:
+        case FlowInput(preparation="patches"), FlowField():
             return "flow"
-        case MultimodalInput(), _ if plain:
+        case MultimodalInput(), _:
             return "multimodal"
-    raise UserError(
-        "this network is none of the six released ones, so the official and Hugging Face"
-        " formats do not exist for it; choose --format=orbax"
-    )
+    raise UserError(_NO_FORMAT)
 
 
 def _linear(path: str, module: str, layer: int | None = None) -> Iterator[Entry]:

@@ -278,13 +278,8 @@ class PickleReader:
     def build_device_array(self, arguments: tuple) -> _Array:
         """JAX's `(_reconstruct, its arguments, the array's state, the JAX type)`."""
         match arguments:
-            case (
-                _Global(build=PickleReader.build_empty_array) as function,
-                tuple() as inner,
-                state,
-                _,
-            ):
-                array = function.build(self, inner)
+            case (_Global(build=PickleReader.build_empty_array), tuple() as inner, state, _):
+                array = self.build_empty_array(inner)
                 self._set_state(array, state)
                 return array
         raise RefusedError("a JAX array in an unknown form")

@@ -1,17 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen configuration: the network, its training, a whole run.
-
-Every value is immutable and hashable, so a configuration can be a static argument of a
-compiled function, be written to JSON and be compared. Letters in comments are those of
-`perceiver_bench/model/perceiver.py`.
-"""
+"""Configuration of the network; letters are those of `perceiver_bench/model/perceiver.py`."""
 
 import dataclasses
-import typing
-from typing import Any, Literal
-
-from perceiver_bench.errors import UserError
+from typing import Literal
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +44,19 @@ class EncoderConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Layers of self-attention over the M inputs themselves, without latents (BERT's form).
+
+    The layers have the inputs' channels; a layer norm follows the last one. Such a network
+    has neither query nor decoder: the head reads the outputs [B, M, C], `TiedVocabulary` all
+    of them or those at `output_positions`, the heads of a single output the first one.
+    """
+
+    self_attention: AttentionConfig
+    num_layers: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
     """Cross-attention from the output queries [O, E] to the latents [N, D]."""
 
@@ -77,11 +82,26 @@ class LearnedPosition:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextInput:
-    """Token embeddings [V, C] plus learned positions [max_length, C]."""
+    """Token embeddings [V, C] plus learned positions [max_length, C].
+
+    With `num_task_tokens` one of so many learned tokens comes before the text (paper,
+    section 4.1: "shared input token" with 1, "task-specific input token" with more); it
+    takes the first of the `max_length` positions.
+    """
 
     vocab_size: int
     channels: int
     max_length: int
+    num_task_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if self.num_task_tokens < 0:
+            raise ValueError(f"num_task_tokens={self.num_task_tokens}: at least 0 is due")
+
+    @property
+    def max_text_length(self) -> int:
+        """How many tokens of text have a position."""
+        return self.max_length - bool(self.num_task_tokens)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,6 +168,17 @@ class PositionQuery:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskQuery:
+    """A learned output query for each of several tasks; the example's own is decoded, [1, E].
+
+    The "multitask query" of the paper's section 4.1.
+    """
+
+    num_tasks: int
+    channels: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class InputQuery:
     """The adapted inputs themselves are the output queries (optical flow)."""
 
@@ -182,6 +213,14 @@ class TanhLogits:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskLogits:
+    """A head as `TanhLogits` for each of several tasks: [B, num_tasks, num_outputs]."""
+
+    num_tasks: int
+    num_outputs: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TiedVocabulary:
     """Products with the input's token embeddings, plus a bias: logits [B, O, V]."""
 
@@ -204,11 +243,12 @@ class MultimodalOutput:
 
 
 InputConfig = TextInput | ImageInput | FlowInput | MultimodalInput
-QueryConfig = LearnedQuery | PositionQuery | InputQuery | MultimodalQuery
+QueryConfig = LearnedQuery | PositionQuery | TaskQuery | InputQuery | MultimodalQuery
 HeadConfig = (
     Logits
     | AveragedLogits
     | TanhLogits
+    | TaskLogits
     | TiedVocabulary
     | FlowField
     | UpsampledFlowField
@@ -218,7 +258,10 @@ HeadConfig = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """A whole network. `decoder` and `query` are None for `AveragedLogits` only.
+    """A whole network.
+
+    `decoder` and `query` are None for `AveragedLogits` and for a transformer only. A
+    transformer is over text, its head one of those of text.
 
     `activation` is GELU's tanh form in the original code and `gelu` (exact) in the port
     of the transformers library. `dtype` is what matrix products compute in; parameters,
@@ -227,7 +270,7 @@ class ModelConfig:
     """
 
     input: InputConfig
-    encoder: EncoderConfig
+    encoder: EncoderConfig | TransformerConfig
     query: QueryConfig | None
     decoder: DecoderConfig | None
     head: HeadConfig
@@ -238,112 +281,26 @@ class ModelConfig:
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        averaged = isinstance(self.head, AveragedLogits)
-        if averaged != (self.decoder is None) or averaged != (self.query is None):
+        is_transformer = isinstance(self.encoder, TransformerConfig)
+        of_text = isinstance(self.head, TanhLogits | TaskLogits | TiedVocabulary)
+        if is_transformer and not (of_text and isinstance(self.input, TextInput)):
+            raise ValueError(f"a transformer is for text; got {self.input}, {self.head}")
+        bare = is_transformer or isinstance(self.head, AveragedLogits)
+        if bare != (self.decoder is None) or bare != (self.query is None):
             raise ValueError(
-                "a model has both a query and a decoder, or an AveragedLogits head and"
-                f" neither; got {self.query}, {self.decoder}, {self.head}"
+                "a model has both a query and a decoder, or an AveragedLogits head or a"
+                f" transformer and neither; got {self.query}, {self.decoder}, {self.head}"
+            )
+        if isinstance(self.head, TaskLogits) and self.num_tasks not in (0, self.head.num_tasks):
+            raise ValueError(
+                f"the head is for {self.head.num_tasks} tasks, tokens or query for {self.num_tasks}"
             )
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
-    """The update rule and its learning rate.
-
-    `schedule`: `constant`; `cosine` to zero at the last step; `flat_cosine`: constant for
-    `flat_fraction` of the steps, then cosine to zero. A linear warmup of `warmup_steps`
-    comes before each. `weight_decay` leaves out biases and normalisation parameters, and
-    position embeddings too unless `decay_positions`. `clip_norm` bounds the global norm.
-    """
-
-    name: Literal["lamb", "adamw"] = "lamb"
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine", "flat_cosine"] = "cosine"
-    flat_fraction: float = 0.5
-    warmup_steps: int = 0
-    weight_decay: float = 0.01
-    decay_positions: bool = True
-    clip_norm: float | None = None
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-6
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How long and how a run trains; all intervals are in steps."""
-
-    steps: int
-    batch_size: int
-    optimizer: OptimizerConfig = OptimizerConfig()
-    label_smoothing: float = 0.0
-    log_every: int = 20
-    evaluate_every: int = 200
-    checkpoint_every: int = 200
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TextData:
-    """How text becomes tokens.
-
-    `tokenizer`: `bytes` (6 special tokens, byte + 6) or `sentencepiece`. `model` is the
-    path of a SentencePiece .model; empty means that training makes one of `vocab_size`
-    tokens from its own training text and keeps it in the workdir.
-    """
-
-    tokenizer: Literal["bytes", "sentencepiece"]
-    max_length: int
-    model: str = ""
-    vocab_size: int = 262
-
-
-DataConfig = TextData
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """All that decides a run besides the data folder and the seed."""
-
-    model: ModelConfig
-    data: DataConfig
-    train: TrainConfig
-
-
-_CONFIGS = {
-    cls.__name__: cls
-    for cls in (
-        *(AttentionConfig, EncoderConfig, DecoderConfig, FourierPosition, LearnedPosition),
-        *typing.get_args(InputConfig),
-        *typing.get_args(QueryConfig),
-        *typing.get_args(HeadConfig),
-        *(ModelConfig, OptimizerConfig, TrainConfig, TextData, RunConfig),
-    )
-}
-
-
-def to_dict(config: Any) -> Any:
-    """Returns `config` as JSON values; every dataclass carries its name under `type`."""
-    if dataclasses.is_dataclass(config):
-        fields = {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
-        return {"type": type(config).__name__, **fields}
-    return [to_dict(item) for item in config] if isinstance(config, tuple) else config
-
-
-def from_dict(value: Any) -> Any:
-    """Builds the configuration that `to_dict` wrote.
-
-    Raises:
-        UserError: if a type or a field is not one of this version's.
-    """
-    if isinstance(value, list):
-        return tuple(from_dict(item) for item in value)
-    if not isinstance(value, dict):
-        return value
-    fields = {name: from_dict(item) for name, item in value.items() if name != "type"}
-    cls = _CONFIGS.get(value.get("type", ""))
-    if cls is None:
-        raise UserError(f"configuration of unknown type {value.get('type')!r}")
-    try:
-        return cls(**fields)
-    except TypeError as error:
-        raise UserError(f"configuration {cls.__name__} of another version: {error}") from error
+    @property
+    def num_tasks(self) -> int:
+        """From how many tasks a batch's `task` [B] chooses; 0 if the network does not read it."""
+        if isinstance(self.query, TaskQuery):
+            return self.query.num_tasks
+        if isinstance(self.input, TextInput) and self.input.num_task_tokens > 1:
+            return self.input.num_task_tokens
+        return 0

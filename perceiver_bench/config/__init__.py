@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frozen configuration: the network, its training, a whole run.
+
+Every value is immutable and hashable, so a configuration can be a static argument of a
+compiled function, be written to JSON and be compared.
+"""
+
+from perceiver_bench.config.convert import (
+    from_dict,
+    to_dict,
+)
+from perceiver_bench.config.network import (
+    AttentionConfig,
+    AveragedLogits,
+    DecoderConfig,
+    EncoderConfig,
+    FlowField,
+    FlowInput,
+    FourierPosition,
+    HeadConfig,
+    ImageInput,
+    InputConfig,
+    InputQuery,
+    LearnedPosition,
+    LearnedQuery,
+    Logits,
+    ModelConfig,
+    MultimodalInput,
+    MultimodalOutput,
+    MultimodalQuery,
+    PositionQuery,
+    QueryConfig,
+    TanhLogits,
+    TaskLogits,
+    TaskQuery,
+    TextInput,
+    TiedVocabulary,
+    TransformerConfig,
+    UpsampledFlowField,
+)
+from perceiver_bench.config.run import (
+    DataConfig,
+    MaskedTextData,
+    OptimizerConfig,
+    RunConfig,
+    TextData,
+    TrainConfig,
+)
+
+__all__ = [
+    "AttentionConfig",
+    "AveragedLogits",
+    "DataConfig",
+    "DecoderConfig",
+    "EncoderConfig",
+    "FlowField",
+    "FlowInput",
+    "FourierPosition",
+    "HeadConfig",
+    "ImageInput",
+    "InputConfig",
+    "InputQuery",
+    "LearnedPosition",
+    "LearnedQuery",
+    "Logits",
+    "MaskedTextData",
+    "ModelConfig",
+    "MultimodalInput",
+    "MultimodalOutput",
+    "MultimodalQuery",
+    "OptimizerConfig",
+    "PositionQuery",
+    "QueryConfig",
+    "RunConfig",
+    "TanhLogits",
+    "TaskLogits",
+    "TaskQuery",
+    "TextData",
+    "TextInput",
+    "TiedVocabulary",
+    "TrainConfig",
+    "TransformerConfig",
+    "UpsampledFlowField",
+    "from_dict",
+    "to_dict",
+]

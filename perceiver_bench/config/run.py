@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The perceiver_bench authors
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of training and data, and of a whole run."""
+
+import dataclasses
+from typing import Literal
+
+from perceiver_bench.config.network import ModelConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """The update rule and its learning rate.
+
+    `schedule`: `constant`; `cosine` to zero at the last step; `flat_cosine`: constant for
+    `flat_fraction` of the steps, then cosine to zero. A linear warmup of `warmup_steps`
+    comes before each. `weight_decay` leaves out biases and normalisation parameters, and
+    position embeddings too unless `decay_positions`. `clip_norm` bounds the global norm.
+    """
+
+    name: Literal["lamb", "adamw"] = "lamb"
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine", "flat_cosine"] = "cosine"
+    flat_fraction: float = 0.5
+    warmup_steps: int = 0
+    weight_decay: float = 0.01
+    decay_positions: bool = True
+    clip_norm: float | None = None
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long and how a run trains; all intervals are in steps.
+
+    `steps` 0 means as many as `epochs` passes over the training data take.
+    """
+
+    steps: int = 0
+    batch_size: int
+    epochs: float = 0.0
+    optimizer: OptimizerConfig = OptimizerConfig()
+    label_smoothing: float = 0.0
+    log_every: int = 20
+    evaluate_every: int = 200
+    checkpoint_every: int = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextData:
+    """How text becomes tokens.
+
+    `tokenizer`: `bytes` (6 special tokens, byte + 6) or `sentencepiece`. `model` is the
+    path of a SentencePiece .model; empty means that training makes one of `vocab_size`
+    tokens from its own training text and keeps it in the workdir.
+    """
+
+    tokenizer: Literal["bytes", "sentencepiece"]
+    max_length: int
+    model: str = ""
+    vocab_size: int = 262
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedTextData(TextData):
+    """How documents become examples of masked language modelling.
+
+    Each word is masked with `mask_probability`; at most `max_predicted` tokens of an example
+    are predicted. `documents_per_example` documents are joined before they are cropped.
+    `mixture` names folders of the training text and their shares of the tokens, as in
+    `c4:0.7,wikipedia:0.3`; empty takes all text as it is. `num_held_out` bounds the crops
+    that an evaluation looks at.
+
+    Two settings are for short training, in which a network that sees full crops and masks
+    alone never comes to tell one position from another. With `visible_probability` a word
+    that is not masked is predicted too in training, as BERT does with a tenth of those that
+    it chooses. A `min_length` above 0 gives training crops a random length, from it to
+    `max_length`, short ones more often.
+    """
+
+    max_predicted: int
+    mask_probability: float = 0.15
+    visible_probability: float = 0.0
+    min_length: int = 0
+    documents_per_example: int = 10
+    mixture: str = ""
+    num_held_out: int = 1000
+
+
+DataConfig = TextData | MaskedTextData
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All that decides a run besides the data folder and the seed."""
+
+    model: ModelConfig
+    data: DataConfig
+    train: TrainConfig
