@@ -60,9 +60,12 @@ def _transformation(config):
 
 @functools.cache
 def _fresh(model):
-    """Returns fresh parameters and state of a network."""
-    build = fast_jit(lambda: nnx.split(PerceiverIO(model, rngs=nnx.Rngs(0)), nnx.Param, ...)[1:])
-    return tuple(nnx.to_pure_dict(part) for part in build())
+    """Returns fresh parameters and state of a network.
+
+    Not compiled as a whole: its operations are much the same for all networks.
+    """
+    parts = nnx.split(PerceiverIO(model, rngs=nnx.Rngs(0)), nnx.Param, ...)[1:]
+    return tuple(nnx.to_pure_dict(part) for part in parts)
 
 
 @functools.cache

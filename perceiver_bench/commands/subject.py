@@ -91,7 +91,8 @@ def find_subject(task: Task, name: str, preset: str | None, changes: Sequence[st
         seed=identity.get("seed"),
         init=identity.get("init"),
         trained_on=identity.get("data", {}).get("sha256"),
-        curve=_curve(path, origin["step"]),
+        # A log of another task holds another task's numbers.
+        curve=_curve(path, origin["step"]) if identity.get("task") == task.name else (),
     )
 
 

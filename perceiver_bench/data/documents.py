@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents of text files, JSON lines and Parquet, streamed part by part."""
 
+import collections
 import dataclasses
 import gzip
 import json
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 
 from absl import logging
 
+from perceiver_bench.data.parquet import parquet_rows
 from perceiver_bench.errors import UserError
 
 TEXT_COLUMN = "text"
@@ -166,23 +168,12 @@ def _document(text: str, counts: Counts) -> Iterator[bytes]:
 
 
 def _parquet(path: pathlib.Path, counts: Counts) -> Iterator[bytes]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise UserError(
-            f"{path}: Parquet needs pyarrow; pip install 'perceiver-bench[parquet]'"
-        ) from None
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            if TEXT_COLUMN not in file.schema_arrow.names:
-                names = ", ".join(file.schema_arrow.names)
-                raise UserError(f"{path}: it has no column {TEXT_COLUMN!r}, only {names}")
-            for batch in file.iter_batches(batch_size=1024, columns=[TEXT_COLUMN]):
-                for text in batch.column(0).to_pylist():
-                    if not isinstance(text, str | None):
-                        raise UserError(f"{path}: the column {TEXT_COLUMN!r} is no text")
-                    yield from _document(text or "", counts)
-    except pyarrow.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a Parquet file that can be read: {reason}") from error
+    broken = collections.Counter()
+    for number, cells in parquet_rows(path, broken, only=TEXT_COLUMN):
+        if not number:
+            continue  # the names of the columns
+        (text,) = cells
+        if not isinstance(text, str | None):
+            raise UserError(f"{path}, row {number}: its {TEXT_COLUMN!r} is no text")
+        yield from _document(text or "", counts)
+    counts.parts_with_broken_utf8 += broken.total()

@@ -10,16 +10,21 @@ from perceiver_bench.errors import UserError
 
 
 def parquet_rows(
-    path: pathlib.Path, max_bytes: int, counts: dict[str, int]
+    path: pathlib.Path,
+    counts: dict[str, int],
+    *,
+    only: str | None = None,
+    max_bytes: int | None = None,
 ) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yields the names of the columns, then every row with its number from 1.
 
-    Bytes of a text that are not UTF-8 become the replacement character; their rows are
-    added to `counts["num_lines_with_broken_utf8"]`.
+    Rows hold the column `only`, if one is named, and are read a thousand at a time. Bytes of
+    a text that are not UTF-8 become the replacement character; their rows are added to
+    `counts["num_lines_with_broken_utf8"]`.
 
     Raises:
-        UserError: if pyarrow is missing, the file is damaged, or its text has more than
-            `max_bytes`, however small the file is.
+        UserError: if pyarrow is missing, the file is damaged or has no column `only`, or its
+            text has more than `max_bytes`, however small the file is.
     """
     try:
         import pyarrow
@@ -31,8 +36,11 @@ def parquet_rows(
     number, total = 0, 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            yield 0, tuple(file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=1024):
+            names = tuple(file.schema_arrow.names)
+            if only not in (None, *names):
+                raise UserError(f"{path}: it has no column {only!r}, only {', '.join(names)}")
+            yield 0, names
+            for batch in file.iter_batches(1024, columns=[only] if only else None):
                 columns = [
                     # Text that is not UTF-8 would be an error of the conversion.
                     array.cast(pyarrow.large_binary()) if _is_text(pyarrow, array) else array
@@ -46,7 +54,7 @@ def parquet_rows(
                         for cell, text in zip(cells, row, strict=True)
                     )
                     total += sum(len(cell) for cell in cells if isinstance(cell, bytes))
-                    if total > max_bytes:
+                    if max_bytes is not None and total > max_bytes:
                         raise UserError(f"{path}: it unpacks to more than {max_bytes:,} bytes")
                     yield number, row
     except (pyarrow.ArrowException, OSError, ValueError) as error:

@@ -82,7 +82,7 @@ def read_table(
         if path.suffix == ".tsv":
             numbered = _tab_separated(path, header, counts)
         elif path.suffix == ".parquet":
-            numbered = parquet_rows(path, MAX_BYTES, counts)
+            numbered = parquet_rows(path, counts, max_bytes=MAX_BYTES)
         else:
             numbered = _json_lines(path, counts)
         found, numbers, rows = _chosen(path, numbered, required, optional)

@@ -194,9 +194,7 @@ def _lines(paths: Iterable[pathlib.Path]) -> Iterator[str]:
                 yield line.decode(errors="replace").rstrip("\r\n")
 
 
-def tokenizer_assets(
-    config: TextData, sentences: Callable[[], Iterable[str]]
-) -> dict[str, bytes]:
+def tokenizer_assets(config: TextData, sentences: Callable[[], Iterable[str]]) -> dict[str, bytes]:
     """Returns what the tokenizer of `config` is made of: a SentencePiece model, or nothing.
 
     The model is the file `config.model`, or without one made from the sentences, which are
