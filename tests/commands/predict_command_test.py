@@ -15,7 +15,6 @@ from random_networks import random_weights
 from tiny_runs import TASK, as_flags, command, complaint
 
 from perceiver_bench import overrides, registry
-from perceiver_bench.commands import archive
 from perceiver_bench.commands.evaluate import evaluate
 from perceiver_bench.errors import UserError
 from perceiver_bench.train import checkpoint as checkpoints
@@ -345,16 +344,3 @@ def test_what_cannot_be_predicted_is_said(dev, add, halves, flagged, tmp_path, c
         ),
     ):
         assert due in complaint(capfd, *arguments)
-
-
-def test_a_packed_archive_is_readable_and_tells_no_time(tmp_path, monkeypatch):
-    files = {"b.tsv": b"index\tprediction\n" * 1000, "a.tsv": b""}
-    packed = archive.pack(files)
-    monkeypatch.setattr("time.time", lambda: 2e9)
-    monkeypatch.setattr("sys.platform", "win32")
-    assert archive.pack(dict(files)) == packed
-    assert len(packed) < 1000
-    with zipfile.ZipFile(io.BytesIO(packed)) as whole:
-        assert {name: whole.read(name) for name in whole.namelist()} == files
-        whole.extractall(tmp_path)
-    assert (tmp_path / "b.tsv").read_bytes() == files["b.tsv"]

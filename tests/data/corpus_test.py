@@ -115,10 +115,11 @@ def test_every_fiftieth_piece_is_held_out_and_nothing_is_in_both(tmp_path):
 
 
 def test_a_mixture_has_the_shares_it_was_asked_for(tmp_path):
-    sources = {
-        name: corpus.Crops(corpus.open_corpus(write(tmp_path / name, [name[0] * 120] * count)), 32, 1)
-        for name, count in (("big", 60), ("little", 5))
-    }
+    def crops(name, count):
+        made = corpus.open_corpus(write(tmp_path / name, [name[0] * 120] * count))
+        return corpus.Crops(made, 32, 1)
+
+    sources = {name: crops(name, count) for name, count in (("big", 60), ("little", 5))}
     mixture = corpus.Mixture(sources, {"big": 0.7, "little": 0.3})
     found = [mixture[index]["text"][:1] for index in range(len(mixture))]
     assert found.count(b"b") >= len(sources["big"])
