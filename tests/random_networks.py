@@ -15,7 +15,9 @@ from perceiver_bench.model import examples, presets
 from perceiver_bench.model.weights import mapping
 from perceiver_bench.model.weights.mapping import Weights
 
-fast_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+# Without optimising, and without XLA's newer generator of fused loops, which is slow itself.
+QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+fast_jit = functools.partial(jax.jit, compiler_options=QUICK)
 """`jax.jit` for small networks, whose compilation takes far longer than they run."""
 
 

@@ -18,7 +18,7 @@ from perceiver_bench import api
 
 from . import cola, common, mnli, mrpc, qnli, qqp, rte, scores, sst2, stsb
 from .multitask_metrics import DATA_SETS, TASKS, metrics, task_of
-from .presets import SWEEP
+from .presets import SWEEP, fine_tuning, scratch_training
 from .specs import SPECS
 
 _TRAIN_SETS = tuple(name for name in DATA_SETS if name != "mnli_mismatched")
@@ -173,7 +173,10 @@ def _presets() -> dict[str, api.RunConfig]:
         num_heads=4,
         qk_channels=32,
     )
-    sizes = {"base": (base, _fine_tuning()), "tiny": (tiny, _scratch_training())}
+    # All dev sets together are as long as 2176 steps of training.
+    base_training = dataclasses.replace(fine_tuning(), evaluate_every=20_000)
+    tiny_training = scratch_training(steps=600, batch_size=32, learning_rate=3e-3)
+    sizes = {"base": (base, base_training), "tiny": (tiny, tiny_training)}
     return {
         f"{size}_{form}": api.RunConfig(
             model=model,
@@ -201,27 +204,3 @@ def _forms(network: api.ModelConfig) -> dict[str, Any]:
         "shared_token": dataclasses.replace(network, input=tokens[1]),
         "task_tokens": dataclasses.replace(network, input=tokens[len(TASKS)]),
     }
-
-
-def _fine_tuning() -> api.TrainConfig:
-    return api.TrainConfig(
-        epochs=10,
-        batch_size=32,
-        optimizer=api.OptimizerConfig(
-            name="lamb", learning_rate=2e-5, warmup_steps=200, weight_decay=0.01
-        ),
-        evaluate_every=20_000,
-        checkpoint_every=2000,
-    )
-
-
-def _scratch_training() -> api.TrainConfig:
-    return api.TrainConfig(
-        steps=600,
-        batch_size=32,
-        optimizer=api.OptimizerConfig(
-            name="adamw", learning_rate=3e-3, warmup_steps=30, clip_norm=1.0
-        ),
-        evaluate_every=200,
-        checkpoint_every=200,
-    )

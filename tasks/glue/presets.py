@@ -3,11 +3,10 @@
 """The sizes of models and the recipes of training that the tasks of GLUE share."""
 
 import dataclasses
+import functools
 from typing import Literal
 
 from perceiver_bench import api
-
-_PAPER_CHANNELS = 768  # of token embeddings and of queries; paper, Table 11
 
 SWEEP = {
     "train.batch_size": ("16", "32", "64"),
@@ -19,8 +18,8 @@ SWEEP = {
 def presets(num_outputs: int, *, are_pairs: bool) -> dict[str, api.RunConfig]:
     """Returns the runs of a task with `num_outputs` logits over sentences or pairs of them.
 
-    `base`, `sentencepiece_base` and `base_plus` are the paper's models (Table 11) and one of
-    its twelve fine-tuning settings (Table 13); they want pretrained weights. The
+    `base`, `sentencepiece_base`, `base_plus` and `base_bert` are the paper's models (Table 11)
+    and one of its twelve fine-tuning settings (Table 13); they want pretrained weights. The
     `language_*` ones are the networks that `language/bytes` and `language/sentencepiece`
     pretrain in their presets `small`, for `--init`. The others are sized to learn from
     nothing: the `small` ones in minutes, the `tiny` ones in seconds. Pairs get twice the
@@ -31,65 +30,65 @@ def presets(num_outputs: int, *, are_pairs: bool) -> dict[str, api.RunConfig]:
     small_pieces = api.TextData(tokenizer="sentencepiece", max_length=64 * times, vocab_size=8000)
     tiny_bytes = api.TextData(tokenizer="bytes", max_length=96)
     tiny_pieces = api.TextData(tokenizer="sentencepiece", max_length=64, vocab_size=100)
-    base_bytes = api.TextData(tokenizer="bytes", max_length=2048)
-    base_pieces = api.TextData(tokenizer="sentencepiece", max_length=512, vocab_size=32_000)
+    pretrained = functools.partial(_pretrained, num_outputs)
+    small_training = scratch_training(steps=600, batch_size=32, learning_rate=1e-3)
     return {
         "small": api.RunConfig(
             model=_scratch_model(small_pieces, 128, 32, 3, num_outputs, dropout=0.3),
             data=small_pieces,
-            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
+            train=scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
         ),
         "bytes_small": api.RunConfig(
             model=_scratch_model(small_bytes, 128, 32, 4, num_outputs, dropout=0.1),
             data=small_bytes,
-            train=_scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
+            train=scratch_training(steps=2000, batch_size=64, learning_rate=5e-4),
         ),
         "tiny": api.RunConfig(
             model=_scratch_model(tiny_bytes, 32, 8, 2, num_outputs, dropout=0.0),
             data=tiny_bytes,
-            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
+            train=scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
         ),
         "tiny_sentencepiece": api.RunConfig(
             model=_scratch_model(tiny_pieces, 32, 8, 2, num_outputs, dropout=0.1),
             data=tiny_pieces,
-            train=_scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
+            train=scratch_training(steps=600, batch_size=32, learning_rate=3e-3),
         ),
-        "language_small": _fine_tuned_small("language_small", "bytes", num_outputs),
-        "language_sentencepiece_small": _fine_tuned_small(
-            "language_sentencepiece_small", "sentencepiece", num_outputs
+        "language_small": pretrained("language_small", "bytes", small_training, dropout=0.1),
+        "language_sentencepiece_small": pretrained(
+            "language_sentencepiece_small", "sentencepiece", small_training, dropout=0.1
         ),
-        "base": api.RunConfig(
-            model=_paper_model(base_bytes, num_outputs), data=base_bytes, train=_fine_tuning()
-        ),
-        "sentencepiece_base": api.RunConfig(
-            model=_paper_model(base_pieces, num_outputs), data=base_pieces, train=_fine_tuning()
-        ),
-        "base_plus": api.RunConfig(
-            model=_paper_model(base_bytes, num_outputs, latent_channels=1536, num_layers=40),
-            data=base_bytes,
-            train=_fine_tuning(),
-        ),
+        "base": pretrained("language", "bytes", fine_tuning()),
+        "sentencepiece_base": pretrained("language_sentencepiece", "sentencepiece", fine_tuning()),
+        "base_plus": pretrained("language_plus", "bytes", fine_tuning()),
+        "base_bert": pretrained("language_bert", "bytes", fine_tuning()),
     }
 
 
-def _fine_tuned_small(
-    network: str, tokenizer: Literal["bytes", "sentencepiece"], num_outputs: int
+def _pretrained(
+    num_outputs: int,
+    network: str,
+    tokenizer: Literal["bytes", "sentencepiece"],
+    train: api.TrainConfig,
+    dropout: float = 0.0,
 ) -> api.RunConfig:
-    """Returns a small pretraining network with a class query, and minutes of training."""
-    pretrained = api.preset(network)
-    inputs = pretrained.input
+    """Returns a network of masked language modelling with a class query and a tanh head.
+
+    The full-attention network has no queries: its head reads the first output.
+    """
+    language = api.preset(network)
+    inputs = language.input
     assert isinstance(inputs, api.TextInput)
+    query = api.LearnedQuery(num_queries=1, channels=inputs.channels)
     model = dataclasses.replace(
-        pretrained,
-        query=api.LearnedQuery(num_queries=1, channels=inputs.channels),
+        language,
+        query=query if language.decoder else None,
         head=api.TanhLogits(num_outputs=num_outputs),
-        dropout=0.1,
+        dropout=dropout,
     )
     data = api.TextData(
         tokenizer=tokenizer, max_length=inputs.max_length, vocab_size=inputs.vocab_size
     )
-    training = _scratch_training(steps=600, batch_size=32, learning_rate=1e-3)
-    return api.RunConfig(model=model, data=data, train=training)
+    return api.RunConfig(model=model, data=data, train=train)
 
 
 def _scratch_model(
@@ -120,7 +119,8 @@ def _scratch_model(
     )
 
 
-def _scratch_training(steps: int, batch_size: int, learning_rate: float) -> api.TrainConfig:
+def scratch_training(steps: int, batch_size: int, learning_rate: float) -> api.TrainConfig:
+    """Returns a training that needs no pretrained weights."""
     return api.TrainConfig(
         steps=steps,
         batch_size=batch_size,
@@ -135,19 +135,7 @@ def _scratch_training(steps: int, batch_size: int, learning_rate: float) -> api.
     )
 
 
-def _paper_model(data: api.TextData, num_outputs: int, **sizes: int) -> api.ModelConfig:
-    """Returns the paper's network over this text, with a class query and a tanh head."""
-    network = api.language(
-        vocab_size=data.vocab_size, max_length=data.max_length, channels=_PAPER_CHANNELS, **sizes
-    )
-    return dataclasses.replace(
-        network,
-        query=api.LearnedQuery(num_queries=1, channels=_PAPER_CHANNELS),
-        head=api.TanhLogits(num_outputs=num_outputs),
-    )
-
-
-def _fine_tuning() -> api.TrainConfig:
+def fine_tuning() -> api.TrainConfig:
     """Returns the middle of the paper's grid (Table 13), which names no schedule."""
     return api.TrainConfig(
         epochs=10,

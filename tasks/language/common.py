@@ -122,7 +122,7 @@ def _prepare(
 ) -> api.Arrays:
     text = example["text"]
     length, is_training = config.max_length, generator is not None
-    if is_training:
+    if generator is not None:
         text = text[generator.integers(max(len(text) // 3, 1)) :]
         if config.min_length:
             spread = config.max_length - config.min_length

@@ -12,7 +12,8 @@ import tiny_runs
 from random_networks import random_batch, random_weights
 
 from perceiver_bench import overrides, registry
-from perceiver_bench.commands import listing
+from perceiver_bench.commands import listing, network
+from perceiver_bench.errors import UserError
 from perceiver_bench.model import presets
 from perceiver_bench.model.weights import mapping, official
 from perceiver_bench.train import weights
@@ -176,3 +177,29 @@ def test_list_says_what_a_checkpoint_is(language, capfd, monkeypatch):
         path = language[0] / name
         output = tiny_runs.command(capfd, "--mode=list", f"--checkpoint={path}")[1]
         assert f"{path}: {kind}" in output
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (np.array([0]), "task must hold an integer for each row of inputs"),
+        (np.array([0.0, 1.0]), "task must hold an integer for each row of inputs"),
+        (np.array([0, 2]), "task must be from 0 to 1"),
+        (np.array([-1, 0]), "task must be from 0 to 1"),
+    ],
+)
+def test_tasks_of_a_network_with_task_tokens_are_checked(task, message, tmp_path):
+    config = overrides.apply(presets.preset("language_tiny"), ["input.num_task_tokens=2"])
+    path = tmp_path / "in.npz"
+    tokens = np.zeros((2, 63), np.int32)
+    np.savez(path, inputs=tokens, task=np.array([1, 0]))
+    assert network.read_inputs(path, config)["task"].tolist() == [1, 0]
+    np.savez(path, inputs=tokens, task=task)
+    with pytest.raises(UserError, match=message):
+        network.read_inputs(path, config)
+    np.savez(path, inputs=tokens)
+    with pytest.raises(UserError, match=r"missing \['task'\]"):
+        network.read_inputs(path, config)
+    np.savez(path, inputs=np.zeros((2, 64), np.int32), task=np.array([1, 0]))
+    with pytest.raises(UserError, match="inputs has 64 tokens, at most 63 are possible"):
+        network.read_inputs(path, config)

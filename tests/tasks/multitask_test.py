@@ -19,8 +19,8 @@ from perceiver_bench.tasks.glue.multitask_metrics import DATA_SETS, TASKS, task_
 from random_networks import fast_jit, random_weights
 
 from perceiver_bench import registry
+from perceiver_bench.commands.evaluate import evaluate as evaluate_command
 from perceiver_bench.commands.setup import build_config, check_held_out
-from perceiver_bench.commands.train import train
 from perceiver_bench.config import PositionQuery, TaskQuery, TiedVocabulary
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import evaluate
@@ -325,14 +325,15 @@ def test_every_form_learns_the_examples_of_all_tasks(form, dev_batch):
         assert history[-1][own].mean() < 0.9 * history[0][own].mean(), name
 
 
-def test_a_run_trains_evaluates_and_records_every_metric(demo, tmp_path):
+def test_a_checkpoint_is_evaluated_and_every_metric_recorded(demo, tmp_path):
+    preset = "tiny_shared_token"
+    weights.save(tmp_path / "w", random_weights(TASK.presets[preset].model), "orbax")
     with tiny_runs.compiling_once(tmp_path):
-        record = train(
+        record = evaluate_command(
             TASK.name,
-            preset="tiny_shared_token",
-            changes=["train.steps=2", "train.batch_size=8", "train.optimizer.warmup_steps=1"],
+            checkpoint_name=str(tmp_path / "w"),
+            preset=preset,
             data_dir=demo,
-            workdir=tmp_path / "w",
             results_dir=tmp_path / "r",
         )
     found = json.loads(record.read_text())
