@@ -5,6 +5,7 @@
 import dataclasses
 import functools
 import math
+import types
 import zlib
 
 import jax
@@ -19,6 +20,8 @@ from perceiver_bench.model.weights.mapping import Weights
 QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 fast_jit = functools.partial(jax.jit, compiler_options=QUICK)
 """`jax.jit` for small networks, whose compilation takes far longer than they run."""
+quick_jax = types.SimpleNamespace(**(vars(jax) | {"jit": fast_jit}))
+"""JAX with `fast_jit`, to be set in place of `jax` in a module that compiles by itself."""
 
 
 def _small_language() -> ModelConfig:

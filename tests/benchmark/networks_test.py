@@ -4,16 +4,15 @@
 
 import math
 import sys
-import types
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
-from random_networks import fast_jit
+from random_networks import quick_jax
 
 from perceiver_bench.benchmark import baseline, ours
-from perceiver_bench.model import plan
+from perceiver_bench.model import inference, plan
 from perceiver_bench.model.examples import random_batch
 from perceiver_bench.model.perceiver import PerceiverIO
 from perceiver_bench.model.presets import preset
@@ -27,9 +26,8 @@ IMAGES = preset("imagenet_learned_tiny")
 @pytest.fixture
 def quick_jit(monkeypatch):
     """Lets the jobs compile without optimising, which takes longer than they run."""
-    quick = types.SimpleNamespace(**(vars(jax) | {"jit": fast_jit}))
-    monkeypatch.setattr(ours, "jax", quick)
-    monkeypatch.setattr(step, "jax", quick)
+    for module in (inference, ours, step):
+        monkeypatch.setattr(module, "jax", quick_jax)
 
 
 def of_transformers(build, config):

@@ -238,8 +238,9 @@ def test_outputs_and_gradients_equal_those_of_transformers(family, tmp_path):
         total = sum((prediction[name] * loss_weights[name]).sum() for name in prediction)
         return total, prediction
 
-    differentiate = fast_jit(jax.grad(loss, has_aux=True))
-    gradients, ours = differentiate(params)
+    # Code that is not optimised rounds the long sums behind the label's logits more often.
+    jit = jax.jit if family == "multimodal" else fast_jit
+    gradients, ours = jit(jax.grad(loss, has_aux=True))(params)
     assert ours.keys() == theirs.keys()
     for name in theirs:
         _assert_close(ours[name], theirs[name].detach(), 1e-5, name)
