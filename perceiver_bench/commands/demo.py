@@ -42,6 +42,8 @@ def demo(*, workdir: pathlib.Path, results_dir: pathlib.Path, seed: int) -> str:
             evaluate(
                 name,
                 checkpoint_name=f"{BASELINE}{baseline}",
+                # How the data is cut is the preset's: these are the examples of the network.
+                preset=task.demo_presets[0],
                 data_dir=data_dir,
                 results_dir=results_dir,
             )
