@@ -44,8 +44,16 @@ class Assets(Protocol):
     def __contains__(self, name: str, /) -> bool: ...
 
 
+Baseline = Callable[[Source, Source, Prepare], Mapping[str, Sequence[Any] | np.ndarray]]
+"""`(training source, evaluation source, Prepare) -> predictions` of all examples in order; a
+sequence that makes each when it is asked for serves where all together are too large."""
+
 Predict = Callable[[Source], Iterator[tuple[Example, Arrays, Arrays]]]
 """Yields every example of a source, in order, with its arrays and the prediction for it."""
+
+
+Writer = Callable[[Any, Mapping[str, bytes], pathlib.Path, Predict], Iterator[tuple[str, bytes]]]
+"""`(data config, assets, data_dir, Predict) -> (file name, content)` of every file."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +63,8 @@ class Metric:
     `rows(prediction, batch)` runs on the device and returns arrays [B] by name;
     `pooling(rows)` runs on the host in float64 over all examples of the data set, without
     the padded ones, and gives the number. `direction` says whether higher is better;
-    `optimum` is what perfect predictions score.
+    `optimum` is what perfect predictions score. An `optional` metric is left out where no
+    example has weight, as of a map that the data lacks.
     """
 
     rows: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
@@ -63,6 +72,7 @@ class Metric:
     unit: str
     direction: Literal["higher", "lower"]
     optimum: float
+    optional: bool = False
 
 
 class Pooling(Protocol):
@@ -84,7 +94,8 @@ class Task:
         summary: one line for `--mode=list`.
         protocol: the id of the evaluation protocol, explained in the family's README.
         layout: the files expected under `--data_dir`, for messages.
-        splits: the names of the training and the evaluation split.
+        splits: the names of the training and the evaluation split; the same where the
+            benchmark is for evaluation only.
         presets: whole configurations by name; the first is the default.
         demo_presets: the presets that the demo suite trains.
         source: `(data config, data_dir, split) -> Source`; raises UserError for what is
@@ -96,17 +107,21 @@ class Task:
             model's adapter, the loss and the metrics read.
         loss: `(prediction, batch, label_smoothing) -> [B]` loss of each example.
         metrics: by name; the first is the main one, which picks the best checkpoint.
-        baselines: `(training source, evaluation source, Prepare) -> prediction rows` by
-            name, run through the same metrics.
+        baselines: by name, run through the same metrics.
         write_demo: writes a small data set in the benchmark's own format to a folder.
         paper_rows: benchmark names in results/reported.csv to compare with.
         fresh_parts: dotted names of the parts of the model that `--init` does not take over.
         evaluation_group: examples computed at once in evaluation. A constant of the task,
             so that the last bit of a metric does not depend on the batch size.
+        in_parts: `(run config, network, arrays of an example) -> prediction` for examples
+            of any size, which the network sees in parts; `network` maps arrays [parts, ...]
+            to predictions [parts, ...]. None where an example is what the network takes.
         trained_as: the task whose checkpoints this one evaluates, if it is another.
+        checkpoints_of: tasks whose checkpoints this one evaluates besides.
         sweep: the settings that `--sweep` tries, as texts by dotted field.
         predict: `(data config, assets, data_dir, Predict) -> (file name, content)` of all
             that `--mode=predict` writes; None for tasks without.
+        pictures: the same, of what a folder gets in place of what `predict` gives.
         submission: the files that an archive for the benchmark's server has to hold.
     """
 
@@ -123,23 +138,30 @@ class Task:
     preprocess: Callable[[Any, Mapping[str, bytes]], Prepare]
     loss: Callable[[Mapping[str, Any], Mapping[str, Any], float], Any]
     metrics: Mapping[str, Metric]
-    baselines: Mapping[str, Callable[[Source, Source, Prepare], Mapping[str, np.ndarray]]]
+    baselines: Mapping[str, Baseline]
     write_demo: Callable[[pathlib.Path, int], None]
     paper_rows: Sequence[str]
     fresh_parts: tuple[str, ...] = ("query", "head")
     evaluation_group: int = 8
-    trained_as: str | None = None
-    sweep: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    predict: (
-        Callable[[Any, Mapping[str, bytes], pathlib.Path, Predict], Iterator[tuple[str, bytes]]]
-        | None
+    in_parts: (
+        Callable[[RunConfig, Callable[[Arrays], Arrays], Arrays], Mapping[str, np.ndarray]] | None
     ) = None
+    trained_as: str | None = None
+    checkpoints_of: tuple[str, ...] = ()
+    sweep: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    predict: Writer | None = None
+    pictures: Writer | None = None
     submission: tuple[str, ...] = ()
 
     @property
     def default_preset(self) -> str:
         """The preset that runs when none is named."""
         return next(iter(self.presets))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the task can be trained, or is for evaluation only."""
+        return self.splits[0] != self.splits[1]
 
     @property
     def main_metric(self) -> str:

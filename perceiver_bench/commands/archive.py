@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The archive that a benchmark's server asks for: complete, or not there."""
 
-import io
 import pathlib
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import BinaryIO
 
 from perceiver_bench import registry
 from perceiver_bench.errors import UserError
@@ -55,13 +55,17 @@ def check_complete(path: pathlib.Path, tasks: Sequence[Task], found: Collection[
         )
 
 
-def pack(files: Mapping[str, bytes]) -> bytes:
-    """Returns a zip archive; equal files in equal order give equal bytes."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:
-        for name, content in files.items():
+def pack(file: BinaryIO, contents: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Writes a zip archive, one file after the other, and returns their names.
+
+    Equal files in equal order give equal bytes.
+    """
+    names = []
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in contents:
             entry = zipfile.ZipInfo(name, _TIME)
             entry.create_system = _UNIX
             entry.external_attr = _READABLE
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return memory.getvalue()
+            names.append(name)
+    return names

@@ -19,6 +19,7 @@ from perceiver_bench.commands.subject import Subject, assets_of, find_subject
 from perceiver_bench.data import pipeline
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import evaluate as evaluation
+from perceiver_bench.evaluation.network import examples_at_once
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.results import environment, record, tables
 from perceiver_bench.task import Source, Task
@@ -53,23 +54,31 @@ def evaluate(
     start = time.monotonic()
     read_train = functools.cache(lambda: task.source(subject.config.data, data_dir, train_split))
     prepare = task.preprocess(subject.config.data, assets_of(subject, task, read_train))
-    batches = pipeline.evaluation_batches(held_out, prepare, task.evaluation_group, limit)
+    group = examples_at_once(task)
+    batches = pipeline.evaluation_batches(held_out, prepare, group, limit)
     num_examples = len(held_out) if limit is None else min(limit, len(held_out))
     progress = tqdm.tqdm(
-        batches, desc=task.name, total=math.ceil(num_examples / task.evaluation_group), disable=None
+        batches, desc=task.name, total=math.ceil(num_examples / group), disable=None
     )
     if subject.weights is None:
-        check_held_out(read_train(), held_out)
+        if task.is_trained:
+            check_held_out(read_train(), held_out)
         baseline = task.baselines[subject.checkpoint["baseline"]]
         prediction = baseline(read_train(), held_out, prepare)
-        rows = evaluation.baseline_rows(task, prediction, progress, task.evaluation_group)
+        rows = evaluation.baseline_rows(task, prediction, progress, group)
     else:
         params, state = jax.tree.map(
             jax.numpy.asarray, (subject.weights.params, subject.weights.state)
         )
-        step = evaluation.make_rows_step(task, structure(subject.config.model))
+        graph = structure(subject.config.model)
+        step = evaluation.make_rows_step(task, graph, subject.config)
         rows = evaluation.collect(progress, lambda batch: step(params, state, batch))
     measured = evaluation.pool(task, rows)
+    if (counted := measured[task.main_metric].num_examples) < num_examples:
+        logging.warning(
+            "%s: %d of %d examples have nothing to measure",
+            *(task.name, num_examples - counted, num_examples),
+        )
     seconds = time.monotonic() - start
     return _write_record(task, subject, held_out, measured, limit, seconds, results_dir)
 

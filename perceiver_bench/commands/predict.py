@@ -4,7 +4,7 @@
 
 import functools
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import jax
 from absl import logging
@@ -15,8 +15,8 @@ from perceiver_bench.commands.setup import writable_folder
 from perceiver_bench.commands.subject import Subject, assets_of, find_subject
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import predict as predictions
-from perceiver_bench.files import write_atomically
-from perceiver_bench.task import Arrays, Example, Source, Task
+from perceiver_bench.files import atomic_file, write_atomically
+from perceiver_bench.task import Arrays, Example, Predict, Source, Task
 from perceiver_bench.train.step import structure
 
 
@@ -42,8 +42,9 @@ def predict(
             and a `limit` where a submission is written.
     """
     tasks = _tasks(task_names)
+    is_archive = outputs.suffix == ".zip"
     for task in tasks:
-        if task.submission and limit is not None:
+        if task.submission and limit is not None and (is_archive or not task.pictures):
             raise UserError(
                 f"--limit={limit}: {task.name} writes a submission, which is of all rows;"
                 " leave --limit out"
@@ -56,12 +57,19 @@ def predict(
             " each, in the same order, or one for all"
         )
 
-    def files(*, is_rehearsal: bool = False) -> Iterator[tuple[str, bytes]]:
-        for task, name in zip(tasks, checkpoint_names, strict=True):
-            subject = find_subject(task, name, preset, changes)
-            yield from _files(task, subject, data_dir, limit, is_rehearsal=is_rehearsal)
+    pairs = list(zip(tasks, checkpoint_names, strict=True))
+    if is_archive:  # the same whatever order the tasks are named in
+        pairs.sort(key=lambda pair: pair[0].name)
 
-    if outputs.suffix != ".zip":
+    def files(*, is_rehearsal: bool = False) -> Iterator[tuple[str, bytes]]:
+        for task, name in pairs:
+            subject = find_subject(task, name, preset, changes)
+            write = task.predict if is_archive else task.pictures or task.predict
+            assert write is not None
+            run = _predictions(task, subject, data_dir, limit, is_rehearsal=is_rehearsal)
+            yield from write(subject.config.data, *run)
+
+    if not is_archive:
         folder = writable_folder(outputs, "outputs")
         for name, content in _checked(files()):
             write_atomically(folder / name, content)
@@ -72,10 +80,10 @@ def predict(
     if outputs.is_dir():
         raise UserError(f"--outputs={outputs}: a folder has that name")
     # What is missing or broken should not show after hours of computing.
-    archive.check_complete(outputs, tasks, dict(_checked(files(is_rehearsal=True))))
-    found = dict(_checked(files()))
-    archive.check_complete(outputs, tasks, found)
-    write_atomically(outputs, archive.pack({name: found[name] for name in due}))
+    rehearsed = [name for name, _ in _checked(files(is_rehearsal=True))]
+    archive.check_complete(outputs, tasks, rehearsed)
+    with atomic_file(outputs) as file:
+        archive.check_complete(outputs, tasks, archive.pack(file, _checked(files())))
     logging.info("%s: %d files", outputs, len(due))
 
 
@@ -93,10 +101,10 @@ def _tasks(names: Sequence[str]) -> list[Task]:
     return tasks
 
 
-def _files(
+def _predictions(
     task: Task, subject: Subject, data_dir: pathlib.Path, limit: int | None, *, is_rehearsal: bool
-) -> Iterator[tuple[str, bytes]]:
-    """Yields the files that the task makes of the predictions of `subject`.
+) -> tuple[Mapping[str, bytes], pathlib.Path, Predict]:
+    """Returns what the task's writer makes files of: assets, data and the predictions.
 
     A rehearsal reads the data and predicts nothing: the files have their names and no rows.
     """
@@ -118,9 +126,8 @@ def _files(
         arrays = (subject.weights.params, subject.weights.state)
         params, state = jax.tree.map(jax.numpy.asarray, arrays)
         graph = structure(config.model)
-        run = predictions.of_network(task, graph, params, state, prepare(), limit)
-    assert task.predict is not None
-    yield from task.predict(config.data, assets, data_dir, run)
+        run = predictions.of_network(task, graph, config, params, state, prepare(), limit)
+    return assets, data_dir, run
 
 
 def _predict_nothing(_: Source) -> Iterator[tuple[Example, Arrays, Arrays]]:

@@ -68,7 +68,7 @@ def find_subject(task: Task, name: str, preset: str | None, changes: Sequence[st
         # A training checkpoint knows its whole configuration. A preset that is named all
         # the same has to be of the same network.
         saved_task = metadata["identity"]["task"]
-        if saved_task not in (task.name, task.trained_as):
+        if saved_task not in (task.name, task.trained_as, *task.checkpoints_of):
             raise UserError(f"--checkpoint={name} was trained on {saved_task}, not on {task.name}")
         if preset:
             weights.load(path, config.model)

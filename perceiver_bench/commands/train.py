@@ -20,7 +20,9 @@ from perceiver_bench.commands.setup import (
     writable_folder,
 )
 from perceiver_bench.data import pipeline
+from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import evaluate as evaluation
+from perceiver_bench.evaluation.network import examples_at_once
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.model.weights.mapping import Weights, unflatten
 from perceiver_bench.task import Task
@@ -51,6 +53,11 @@ def train(
         loop.Interrupted: after SIGTERM, with the state saved.
     """
     task = registry.get(task_name)
+    if not task.is_trained:
+        raise UserError(
+            f"--task={task_name}: is for evaluation only, of checkpoints that"
+            f" {' or '.join(task.checkpoints_of)} trains"
+        )
     config = build_config(task, preset, changes)
     mesh = sharding.data_mesh()
     sharding.check_batch_size(config.train.batch_size, mesh)
@@ -76,12 +83,12 @@ def train(
         assets = task.prepare_assets(config.data, lambda: source)
     preprocess = task.preprocess(config.data, assets)
     transformation = optim.optimizer(config.train.optimizer, config.train.steps)
-    rows = evaluation.make_rows_step(task, structure(config.model))
+    rows = evaluation.make_rows_step(task, structure(config.model), config)
 
     def measure(state: TrainState) -> dict[str, float]:
         # On one device, as a later evaluation will be: the numbers have to be the same.
         params, model_state = jax.device_put((state.params, state.model_state), jax.devices()[0])
-        batches = pipeline.evaluation_batches(held_out, preprocess, task.evaluation_group)
+        batches = pipeline.evaluation_batches(held_out, preprocess, examples_at_once(task))
         collected = evaluation.collect(batches, lambda batch: rows(params, model_state, batch))
         return {name: one.value for name, one in evaluation.pool(task, collected).items()}
 
@@ -90,7 +97,9 @@ def train(
         workdir=workdir,
         step=make_train_step(task, config.model, transformation, config.train.label_smoothing),
         evaluate=measure,
-        iterator=pipeline.training_batches(source, preprocess, config.train.batch_size, seed),
+        iterator=pipeline.training_batches(
+            source, preprocess, config.train.batch_size, seed, config.train.steps
+        ),
         schedule=optim.schedule(config.train.optimizer, config.train.steps),
         mesh=mesh,
         extras=assets,

@@ -73,16 +73,17 @@ class MaskedTextData(TextData):
     `c4:0.7,wikipedia:0.3`; empty takes all text as it is. `num_held_out` bounds the crops
     that an evaluation looks at.
 
-    Two settings are for short training, in which a network that sees full crops and masks
-    alone never comes to tell one position from another. With `visible_probability` a word
-    that is not masked is predicted too in training, as BERT does with a tenth of those that
-    it chooses. A `min_length` above 0 gives training crops a random length, from it to
-    `max_length`, short ones more often.
+    The other settings are for short training, in which a network that sees full crops and
+    masks alone never comes to tell one position from another. A word that is not masked is
+    predicted too, at first with `visible_probability`, which falls linearly to 0 over the
+    first `visible_share` of the run. A `min_length` above 0 gives training crops a random
+    length, from it to `max_length`: short ones more often at first, all alike after that.
     """
 
     max_predicted: int
     mask_probability: float = 0.15
     visible_probability: float = 0.0
+    visible_share: float = 0.3
     min_length: int = 0
     documents_per_example: int = 10
     mixture: str = ""

@@ -37,12 +37,14 @@ class _Indexed:
 
 
 def training_batches(
-    source: Source, prepare: Prepare, batch_size: int, seed: int
+    source: Source, prepare: Prepare, batch_size: int, seed: int, num_steps: int
 ) -> grain.DatasetIterator:
     """Returns an endless iterator of batches, shuffled anew in every pass over the data.
 
     The generator that `prepare` gets depends on the seed and on the example's place in the
-    order. The iterator's `get_state` and `set_state` continue the same order of examples.
+    order. So does the example's `progress`, the share of the run's `num_steps` that is done
+    when it is its turn: from 0 to 1, for curricula. The iterator's `get_state` and
+    `set_state` continue the same order of examples.
 
     Raises:
         UserError: if the source has no examples.
@@ -50,7 +52,13 @@ def training_batches(
     if not len(source):
         raise UserError("--data_dir: the training split has no examples")
     examples = grain.MapDataset.source(_Indexed(source, len(source))).seed(seed)
-    prepared = examples.shuffle().repeat(_PASSES).random_map(prepare).batch(batch_size)
+    num_examples = num_steps * batch_size
+
+    def with_progress(place: int, example: Example) -> Example:
+        return {**example, "progress": min(place / num_examples, 1.0)}
+
+    ordered = examples.shuffle().repeat(_PASSES).map_with_index(with_progress)
+    prepared = ordered.random_map(prepare).batch(batch_size)
     return iter(prepared.to_iter_dataset(_READ))
 
 

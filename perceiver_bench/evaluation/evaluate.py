@@ -3,13 +3,15 @@
 """One pass over a data set: rows of every metric for every example, then pooled."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 
+from perceiver_bench.config import RunConfig
+from perceiver_bench.evaluation.network import filled, make_prediction_step
 from perceiver_bench.task import Arrays, Task
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -24,15 +26,19 @@ class Measured:
     num_examples: int
 
 
-def make_rows_step(task: Task, graph: nnx.GraphDef) -> Callable[[Any, Any, Arrays], Rows]:
-    """Compiles `(params, model state, batch) -> rows of every metric`, arrays [B] by name."""
+def make_rows_step(
+    task: Task, graph: nnx.GraphDef, config: RunConfig
+) -> Callable[[Any, Any, Arrays], Rows]:
+    """Compiles `(params, model state, batch) -> rows of every metric`, arrays [B] by name.
 
-    @jax.jit
+    What a task predicts in parts it also measures on the host, for each example anew.
+    """
+    predict = make_prediction_step(task, graph, config)
+
     def rows(params, model_state, batch):
-        prediction = nnx.merge(graph, params, model_state)(batch)
-        return metric_rows(task, prediction, batch)
+        return metric_rows(task, predict(params, model_state, batch), batch)
 
-    return rows
+    return rows if task.in_parts else jax.jit(rows)
 
 
 def metric_rows(task: Task, prediction: Mapping[str, Any], batch: Mapping[str, Any]):
@@ -58,12 +64,15 @@ def pool(task: Task, rows: Rows) -> dict[str, Measured]:
     """Pools the rows of all examples into each metric of the task, in float64.
 
     Examples of weight 0 have nothing to say to a metric, and are not counted as its own.
+    An optional metric to which no example has anything to say is left out.
     """
     measured = {}
     for name, metric in task.metrics.items():
         num_examples = len(next(iter(rows[name].values())))
         if "weight" in rows[name]:
             num_examples = int(np.count_nonzero(rows[name]["weight"]))
+        if metric.optional and not num_examples:
+            continue
         value = metric.pooling.value(rows[name])
         error = metric.pooling.standard_error(rows[name])
         measured[name] = Measured(float(value), float(error), num_examples)
@@ -71,18 +80,23 @@ def pool(task: Task, rows: Rows) -> dict[str, Measured]:
 
 
 def baseline_rows(
-    task: Task, prediction: Mapping[str, np.ndarray], batches: Iterable[Arrays], group: int
+    task: Task,
+    prediction: Mapping[str, Sequence[Any] | np.ndarray],
+    batches: Iterable[Arrays],
+    group: int,
 ) -> Rows:
     """Returns the rows of a baseline's predictions [n, ...], which are in the data's order."""
     start = 0
 
     def step(batch: Arrays) -> Rows:
         nonlocal start
-        some = {}
-        for name, array in prediction.items():
-            part = array[start : start + group]
-            padding = np.zeros((group - len(part), *array.shape[1:]), array.dtype)
-            some[name] = np.concatenate([part, padding])
+        some = {
+            name: filled(
+                np.stack([found[row] for row in range(start, min(start + group, len(found)))]),
+                group,
+            )
+            for name, found in prediction.items()
+        }
         start += group
         return metric_rows(task, some, batch)
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 import tqdm
 from flax import nnx
 
+from perceiver_bench.config import RunConfig
 from perceiver_bench.data import pipeline
-from perceiver_bench.task import Arrays, Example, Predict, Prepare, Source, Task
+from perceiver_bench.evaluation.network import examples_at_once, make_prediction_step
+from perceiver_bench.task import Arrays, Baseline, Example, Predict, Prepare, Source, Task
 
 Value = TypeVar("Value")
 
@@ -21,6 +22,7 @@ Value = TypeVar("Value")
 def of_network(
     task: Task,
     graph: nnx.GraphDef,
+    config: RunConfig,
     params: Any,
     model_state: Any,
     prepare: Prepare,
@@ -28,17 +30,15 @@ def of_network(
 ) -> Predict:
     """Returns the predictions of a network, compiled once for any number of sources.
 
-    They are computed in the groups of `task.evaluation_group` that evaluation uses, and
-    leave the rows out that fill up the last group. `limit` keeps the first examples only.
+    They are computed in the groups that evaluation uses, and leave the rows out that fill
+    up the last group. `limit` keeps the first examples only.
     """
-
-    @jax.jit
-    def step(params, model_state, batch):
-        return nnx.merge(graph, params, model_state)(batch)
+    step = make_prediction_step(task, graph, config)
+    group = examples_at_once(task)
 
     def run(source: Source) -> Iterator[tuple[Example, Arrays, Arrays]]:
-        num_groups = math.ceil(_count(source, limit) / task.evaluation_group)
-        batches = pipeline.evaluation_batches(source, prepare, task.evaluation_group, limit)
+        num_groups = math.ceil(_count(source, limit) / group)
+        batches = pipeline.evaluation_batches(source, prepare, group, limit)
         index = 0
         for batch in tqdm.tqdm(batches, desc=task.name, total=num_groups, disable=None):
             prediction = jax.device_get(step(params, model_state, batch))
@@ -51,7 +51,7 @@ def of_network(
 
 
 def of_baseline(
-    baseline: Callable[[Source, Source, Prepare], Mapping[str, np.ndarray]],
+    baseline: Baseline,
     read_train: Callable[[], Source],
     prepare: Prepare,
     limit: int | None = None,

@@ -13,7 +13,7 @@ def _presets() -> dict[str, api.RunConfig]:
         tokenizer="bytes",
         max_length=256,
         max_predicted=128,
-        visible_probability=0.5,
+        visible_probability=0.6,
         min_length=16,
     )
     tiny = api.MaskedTextData(tokenizer="bytes", max_length=64, max_predicted=32, num_held_out=200)

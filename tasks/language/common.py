@@ -89,8 +89,9 @@ def _sample_of_text(source: api.Source, num_bytes: int = 20_000_000):
 def preprocess(config: api.MaskedTextData, assets: Mapping[str, bytes]) -> api.Prepare:
     """Returns the function from a crop to masked arrays, those of `masking.mask_words`.
 
-    In training a crop begins anywhere in its stride and its words are masked anew every
-    time; in evaluation both depend on the example's index alone.
+    In training a crop begins anywhere in its stride, its words are masked anew every time,
+    and what is predicted besides depends on its `progress`; in evaluation all depends on the
+    example's index alone.
 
     Raises:
         UserError: for sizes or probabilities that are none.
@@ -111,6 +112,10 @@ def preprocess(config: api.MaskedTextData, assets: Mapping[str, bytes]) -> api.P
             f" data.visible_probability={config.visible_probability}: shares of 1 are due, and"
             " some words have to be masked"
         )
+    if not 0 < config.visible_share <= 1:
+        raise api.UserError(
+            f"--set=data.visible_share={config.visible_share}: above 0, at most 1 is due"
+        )
     return functools.partial(_prepare, api.make_tokenizer(config, assets), config)
 
 
@@ -121,14 +126,16 @@ def _prepare(
     generator: np.random.Generator | None,
 ) -> api.Arrays:
     text = example["text"]
-    length, is_training = config.max_length, generator is not None
+    length = config.max_length
     if generator is not None:
         text = text[generator.integers(max(len(text) // 3, 1)) :]
+        # 1 at the beginning of the run, 0 once `visible_share` of it is over.
+        ease = max(1 - example["progress"] / config.visible_share, 0.0)
         if config.min_length:
             spread = config.max_length - config.min_length
-            length = config.min_length + int(spread * generator.random() ** 2)
+            length = config.min_length + int(spread * generator.random() ** (1 + 2 * ease))
     else:
-        generator = np.random.default_rng(example["index"])
+        ease, generator = 0.0, np.random.default_rng(example["index"])
     # What is cut off may be the rest of a character, whose other bytes begin with 0b10.
     text = text.lstrip(bytes(range(0x80, 0xC0)))
     if isinstance(tokenizer, api.SentencePieceTokenizer):
@@ -136,7 +143,8 @@ def _prepare(
     else:
         tokens = masking.byte_tokens(text, length)
     mask_id = tokenizer.special_id("MASK")
-    return masking.mask_words(tokens, mask_id, config, generator, with_visible=is_training)
+    visible = config.visible_probability * ease
+    return masking.mask_words(tokens, mask_id, config, generator, visible_probability=visible)
 
 
 def _surprise(prediction: Mapping[str, Any], batch: Mapping[str, Any]) -> jax.Array:

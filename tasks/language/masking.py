@@ -55,9 +55,9 @@ def mask_words(
     config: api.MaskedTextData,
     generator: np.random.Generator,
     *,
-    with_visible: bool = False,
+    visible_probability: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Masks words and says what stood there; `with_visible` of other words too.
+    """Masks words and says what stood there, of other words too with `visible_probability`.
 
     Where there would be more than `config.max_predicted` tokens to predict, words chosen at
     random are left out, masked ones last.
@@ -69,15 +69,14 @@ def mask_words(
         there is one; `masked_bytes` float32 [], the bytes of the masked words.
     """
     drawn = generator.random(len(tokens.sizes))
-    threshold = config.mask_probability
-    if with_visible:
-        threshold += config.visible_probability * (1 - threshold)
+    masked = config.mask_probability
+    threshold = masked + visible_probability * (1 - masked)
     lengths = np.bincount(tokens.words[tokens.words >= 0], minlength=len(tokens.sizes))
     order = np.argsort(drawn)  # the masked words first, for they drew the lowest numbers
     has_room = np.empty(len(order), bool)
     has_room[order] = np.cumsum(lengths[order]) <= config.max_predicted
     is_chosen = has_room & (drawn < threshold)
-    is_masked = is_chosen & (drawn < config.mask_probability)
+    is_masked = is_chosen & (drawn < masked)
     # The last entry is what -1, white space, finds.
     positions = np.flatnonzero(np.append(is_chosen, False)[tokens.words])
     ids = np.where(np.append(is_masked, False)[tokens.words], mask_id, tokens.ids)

@@ -13,7 +13,7 @@ def _presets() -> dict[str, api.RunConfig]:
         tokenizer="sentencepiece",
         max_length=96,
         max_predicted=48,
-        visible_probability=0.3,
+        visible_probability=0.6,
         min_length=8,
     )
     tiny = api.MaskedTextData(

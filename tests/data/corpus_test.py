@@ -141,12 +141,12 @@ def test_training_batches_go_on_where_they_stopped_with_the_same_random_changes(
     def prepare(example, generator):
         return {"index": np.array(example["index"]), "drawn": np.array(generator.random())}
 
-    first = pipeline.training_batches(crops, prepare, 4, seed=1)
+    first = pipeline.training_batches(crops, prepare, 4, seed=1, num_steps=100)
     for _ in range(3):
         next(first)
     state = first.get_state()
     due = [next(first) for _ in range(3)]
-    second = pipeline.training_batches(crops, prepare, 4, seed=1)
+    second = pipeline.training_batches(crops, prepare, 4, seed=1, num_steps=100)
     second.set_state(state)
     for batch in due:
         again = next(second)

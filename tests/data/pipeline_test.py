@@ -62,7 +62,7 @@ def test_an_evaluation_that_loses_an_example_is_an_error(monkeypatch):
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), size=st.integers(1, 30), batch_size=st.integers(1, 7))
 def test_training_has_every_example_once_in_every_pass(seed, size, batch_size):
-    iterator = pipeline.training_batches(source(size), prepare, batch_size, seed)
+    iterator = pipeline.training_batches(source(size), prepare, batch_size, seed, num_steps=100)
     drawn = np.concatenate(labels(iterator, -(-3 * size // batch_size)))
     for start in range(0, 3 * size, size):
         assert sorted(drawn[start : start + size]) == list(range(size))
@@ -70,7 +70,8 @@ def test_training_has_every_example_once_in_every_pass(seed, size, batch_size):
 
 def test_the_order_is_the_seeds_and_another_in_every_pass():
     first, again, other = (
-        labels(pipeline.training_batches(source(40), prepare, 8, seed), 10) for seed in (3, 3, 4)
+        labels(pipeline.training_batches(source(40), prepare, 8, seed, num_steps=100), 10)
+        for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other
@@ -80,10 +81,10 @@ def test_the_order_is_the_seeds_and_another_in_every_pass():
 
 @pytest.mark.parametrize("taken", [0, 1, 7, 13])
 def test_a_new_iterator_goes_on_where_the_old_one_stood(taken):
-    old = pipeline.training_batches(source(30), prepare, 4, 0)
+    old = pipeline.training_batches(source(30), prepare, 4, 0, num_steps=100)
     labels(old, taken)
     state = json.loads(json.dumps(old.get_state()))
-    new = pipeline.training_batches(source(30), prepare, 4, 0)
+    new = pipeline.training_batches(source(30), prepare, 4, 0, num_steps=100)
     labels(new, 3)
     new.set_state(state)
     assert labels(new, 12) == labels(old, 12)
@@ -95,10 +96,10 @@ def noisy(example, generator):
 
 def test_what_training_changes_at_random_is_the_seeds_and_another_in_every_pass():
     def noise(seed, skipped=0):
-        old = pipeline.training_batches(source(6), noisy, 3, seed)
+        old = pipeline.training_batches(source(6), noisy, 3, seed, num_steps=100)
         for _ in range(skipped):
             next(old)
-        iterator = pipeline.training_batches(source(6), noisy, 3, seed)
+        iterator = pipeline.training_batches(source(6), noisy, 3, seed, num_steps=100)
         iterator.set_state(json.loads(json.dumps(old.get_state())))
         return np.concatenate([next(iterator)["noise"] for _ in range(4)])
 
@@ -123,7 +124,7 @@ def test_evaluation_prepares_without_chance():
 def test_every_example_is_as_probable_at_the_start():
     """A chi-squared far below what a biased shuffle of 100 seeds would give."""
     counts = collections.Counter(
-        labels(pipeline.training_batches(source(5), prepare, 1, seed), 1)[0][0]
+        labels(pipeline.training_batches(source(5), prepare, 1, seed, num_steps=100), 1)[0][0]
         for seed in range(100)
     )
     statistic = sum((counts[label] - 20) ** 2 / 20 for label in range(5))
@@ -132,6 +133,6 @@ def test_every_example_is_as_probable_at_the_start():
 
 def test_no_examples_are_an_error_that_names_the_flag():
     with pytest.raises(UserError, match=r"--data_dir: the training split"):
-        pipeline.training_batches(source(0), prepare, 4, 0)
+        pipeline.training_batches(source(0), prepare, 4, 0, num_steps=100)
     with pytest.raises(UserError, match=r"--data_dir: the evaluation split"):
         list(pipeline.evaluation_batches(source(0), prepare, 4))

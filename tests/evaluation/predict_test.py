@@ -13,6 +13,7 @@ from random_networks import fast_jit, random_weights
 
 from perceiver_bench import overrides, registry
 from perceiver_bench.data.sources import MemorySource
+from perceiver_bench.evaluation import network as network_module
 from perceiver_bench.evaluation import predict
 from perceiver_bench.train.step import structure
 
@@ -20,7 +21,8 @@ LENGTH = 12
 TASK = registry.get("glue/sst2")
 CHANGES = ("model.encoder.num_latents=4", f"model.input.max_length={LENGTH}")
 CHANGES += (f"data.max_length={LENGTH}",)
-CONFIG = overrides.apply(TASK.presets["tiny"], CHANGES).model
+RUN = overrides.apply(TASK.presets["tiny"], CHANGES)
+CONFIG = RUN.model
 
 
 def source(size):
@@ -42,7 +44,7 @@ def network():
 
 def test_a_network_predicts_each_example_as_it_does_all_at_once(network):
     """19 examples are two groups of 8 and three more; the reference knows no groups."""
-    run = predict.of_network(TASK, *network, prepare)
+    run = predict.of_network(TASK, network[0], RUN, *network[1:], prepare)
     yielded = list(run(source(19)))
     assert [example for example, _, _ in yielded] == [{"number": number} for number in range(19)]
     whole = {
@@ -69,8 +71,8 @@ def test_two_sources_are_compiled_once(network, monkeypatch):
         traces.append(graph is network[0])  # the network merges parts of itself too
         return merge(graph, *states)
 
-    monkeypatch.setattr(predict.nnx, "merge", watched)
-    run = predict.of_network(TASK, *network, prepare)
+    monkeypatch.setattr(network_module.nnx, "merge", watched)
+    run = predict.of_network(TASK, network[0], RUN, *network[1:], prepare)
     assert len(list(run(source(3)))) == 3
     assert len(list(run(source(17)))) == 17
     assert sum(traces) == 1
@@ -80,10 +82,18 @@ def test_two_sources_are_compiled_once(network, monkeypatch):
 @given(size=st.integers(1, 30), group=st.integers(1, 9), limit=st.none() | st.integers(1, 40))
 def test_every_example_has_its_own_prediction_once_and_in_order(size, group, limit):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict.nnx, "merge", lambda *_: lambda batch: {"twice": 2 * batch["x"]})
+        patch.setattr(
+            network_module.nnx, "merge", lambda *_: lambda batch: {"twice": 2 * batch["x"]}
+        )
         task = dataclasses.replace(TASK, evaluation_group=group)
         run = predict.of_network(
-            task, None, {}, {}, lambda example, _: {"x": np.float32([example["number"], 1])}, limit
+            task,
+            None,
+            RUN,
+            {},
+            {},
+            lambda example, _: {"x": np.float32([example["number"], 1])},
+            limit,
         )
         yielded = list(run(source(size)))
     due = size if limit is None else min(size, limit)

@@ -37,7 +37,8 @@ def model():
 
 
 def example(text, index=0):
-    return {"text": text if isinstance(text, bytes) else text.encode(), "index": index}
+    text = text if isinstance(text, bytes) else text.encode()
+    return {"text": text, "index": index, "progress": 0.0}
 
 
 @settings(deadline=None)
@@ -76,14 +77,20 @@ def test_each_word_is_masked_with_the_probability_asked_for():
     assert np.var(counts) == pytest.approx(21 * 0.15 * 0.85, rel=0.15)
 
 
-def test_visible_words_are_predicted_too_in_training_only():
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.5), (0.1, 0.25), (0.2, 0.0), (0.9, 0.0)])
+def test_visible_words_are_predicted_too_in_training_at_first(progress, share):
     data = MaskedTextData(
-        tokenizer="bytes", max_length=64, max_predicted=64, visible_probability=0.5
+        tokenizer="bytes",
+        max_length=64,
+        max_predicted=64,
+        visible_probability=0.5,
+        visible_share=0.2,
     )
     prepare = common.preprocess(data, {})
     seen = np.zeros(2)
     for seed in range(300):
-        arrays = prepare(example("ab " * 60), np.random.default_rng(seed))
+        training = {**example("ab " * 60), "progress": progress}
+        arrays = prepare(training, np.random.default_rng(seed))
         count = int(arrays["label_weight"].sum())
         shown = arrays["inputs"][arrays["output_positions"][:count]]
         is_masked = shown == ByteTokenizer.MASK
@@ -92,10 +99,10 @@ def test_visible_words_are_predicted_too_in_training_only():
         seen += [is_masked.sum(), (~is_masked).sum()]
     small = common.preprocess(dataclasses.replace(data, max_predicted=8), {})
     for seed in range(100):
-        arrays = small(example("ab " * 60), np.random.default_rng(seed))
+        arrays = small(training, np.random.default_rng(seed))
         shown = arrays["inputs"][arrays["output_positions"][: int(arrays["label_weight"].sum())]]
         assert arrays["masked_bytes"] == min((shown == ByteTokenizer.MASK).sum(), 8)
-    assert seen[1] / seen[0] == pytest.approx(0.5 * 0.85 / 0.15, rel=0.1)
+    assert seen[1] / seen[0] == pytest.approx(share * 0.85 / 0.15, rel=0.1)
     evaluated = prepare(example("ab " * 60), None)
     assert evaluated["label_weight"].sum() == evaluated["masked_bytes"]
 

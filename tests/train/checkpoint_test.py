@@ -28,7 +28,9 @@ METADATA = {"identity": {"task": "toy"}, "preset": "tiny", "overrides": [], "los
 
 def batches():
     examples = [{"label": np.int32(i)} for i in range(50)]
-    return pipeline.training_batches(MemorySource(examples, {}), lambda example, _: example, 4, 0)
+    return pipeline.training_batches(
+        MemorySource(examples, {}), lambda example, _: example, 4, 0, num_steps=100
+    )
 
 
 def new_state(seed, step):

@@ -69,7 +69,7 @@ def toy_run(workdir, *, run_step=step, measure=None, higher_is_better=False, **c
         step=run_step,
         evaluate=measure or evaluate,
         iterator=pipeline.training_batches(
-            MemorySource(examples, {}), lambda example, _: example, 2, 0
+            MemorySource(examples, {}), lambda example, _: example, 2, 0, num_steps=100
         ),
         schedule=lambda _: 0.1,
         mesh=sharding.data_mesh(),

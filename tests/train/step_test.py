@@ -132,7 +132,7 @@ def test_a_training_step_of_optical_flow_needs_less_than_four_gigabytes():
     task = dataclasses.replace(TASK, loss=loss)
     transformation = optimizer(OptimizerConfig(name="lamb"), 10)
     state = jax.eval_shape(lambda: initial_state(config, transformation, 0))
-    height, width = presets.FLOW_SIZE
+    height, width = config.input.size
     batch = {
         "images": jax.ShapeDtypeStruct((1, 2, height, width, 3), jnp.float32),
         "flow": jax.ShapeDtypeStruct((1, height, width, 2), jnp.float32),
