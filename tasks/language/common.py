@@ -267,7 +267,7 @@ PAPER_MIXTURE = "c4:0.7,wikipedia:0.3"
 
 # Sized to train on two processor cores, in minutes and in seconds, and on one GPU.
 SMALL_TRAINING = api.TrainConfig(
-    steps=10_000,
+    steps=7_000,
     batch_size=32,
     optimizer=api.OptimizerConfig(
         name="adamw", learning_rate=2e-3, warmup_steps=100, clip_norm=1.0
