@@ -4,8 +4,12 @@
 
 from perceiver_bench.config import (
     AttentionConfig,
+    AugmentationConfig,
     DecoderConfig,
     EncoderConfig,
+    FlowData,
+    FlowInput,
+    GeneratorConfig,
     LearnedQuery,
     MaskedTextData,
     ModelConfig,
@@ -20,7 +24,8 @@ from perceiver_bench.config import (
     TrainConfig,
     TransformerConfig,
 )
-from perceiver_bench.data.corpus import Crops, Mixture, Sample, open_corpus
+from perceiver_bench.data.corpus import Crops, Sample, open_corpus
+from perceiver_bench.data.mixture import Mixture, mixture_shares
 from perceiver_bench.data.sources import MemorySource, find_file
 from perceiver_bench.data.tables import Table, read_table, shown
 from perceiver_bench.data.text import (
@@ -43,9 +48,12 @@ from perceiver_bench.metrics.classification import (
     cross_entropy,
 )
 from perceiver_bench.metrics.correlation import F1, MATTHEWS, PEARSON, SPEARMAN
-from perceiver_bench.model.presets import language, preset
+from perceiver_bench.metrics.flow import FLOW_METRICS
+from perceiver_bench.model.heads import FLOW_SCALE_FACTOR
+from perceiver_bench.model.presets import flow_light, language, preset
 from perceiver_bench.registry import MissingDependency, register, register_average
 from perceiver_bench.task import (
+    NO_DATA,
     Arrays,
     Assets,
     Average,
@@ -62,19 +70,26 @@ __all__ = [
     "ACCURACY",
     "CROSS_ENTROPY",
     "F1",
+    "FLOW_METRICS",
+    "FLOW_SCALE_FACTOR",
     "MATTHEWS",
+    "NO_DATA",
     "PEARSON",
     "SENTENCEPIECE_ASSET",
     "SPEARMAN",
     "Arrays",
     "Assets",
     "AttentionConfig",
+    "AugmentationConfig",
     "Average",
     "ByteTokenizer",
     "Crops",
     "DecoderConfig",
     "EncoderConfig",
     "Example",
+    "FlowData",
+    "FlowInput",
+    "GeneratorConfig",
     "LearnedQuery",
     "MaskedTextData",
     "MeanOfExamples",
@@ -108,8 +123,10 @@ __all__ = [
     "correct",
     "cross_entropy",
     "find_file",
+    "flow_light",
     "language",
     "make_tokenizer",
+    "mixture_shares",
     "open_corpus",
     "pad_to_length",
     "preset",

@@ -29,7 +29,7 @@ perceiver-bench --mode=list
 
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from absl import app, flags, logging
@@ -83,6 +83,15 @@ def _path(flag: flags.FlagHolder) -> pathlib.Path:
     return pathlib.Path(flag.value)
 
 
+def _data_dir(names: Iterable[str]) -> pathlib.Path:
+    """Returns --data_dir; raises UserError if it is not given and one of the tasks needs it."""
+    from perceiver_bench import registry, task
+
+    if not _DATA_DIR.value and not any(registry.get(name).needs_data for name in names):
+        return task.NO_DATA
+    return _path(_DATA_DIR)
+
+
 def _one(flag: flags.FlagHolder) -> str:
     """Returns the single value of a flag or of a list flag."""
     values = flag.value if isinstance(flag.value, list) else [flag.value] if flag.value else []
@@ -101,7 +110,7 @@ def _train() -> int:
     options: dict[str, Any] = {
         "preset": _PRESET.value,
         "changes": _SET.value,
-        "data_dir": _path(_DATA_DIR),
+        "data_dir": _data_dir(names),
         "workdir": _path(_WORKDIR),
         "init": pathlib.Path(_INIT.value) if _INIT.value else None,
         "seed": _SEED.value,
@@ -129,7 +138,7 @@ def _evaluate() -> int:
             checkpoint_name=str(_one(_CHECKPOINT)),
             preset=_PRESET.value,
             changes=_SET.value,
-            data_dir=_path(_DATA_DIR),
+            data_dir=_data_dir([name]),
             limit=_LIMIT.value,
             results_dir=results_dir,
         )
@@ -148,7 +157,7 @@ def _predict() -> int:
         checkpoint_names=checkpoint.split(",") if len(_TASK.value) > 1 else [checkpoint],
         preset=_PRESET.value,
         changes=_SET.value,
-        data_dir=_path(_DATA_DIR),
+        data_dir=_data_dir(_TASK.value),
         outputs=_path(_OUTPUTS),
         limit=_LIMIT.value,
     )

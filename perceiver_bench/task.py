@@ -44,9 +44,19 @@ class Assets(Protocol):
     def __contains__(self, name: str, /) -> bool: ...
 
 
-Baseline = Callable[[Source, Source, Prepare], Mapping[str, Sequence[Any] | np.ndarray]]
-"""`(training source, evaluation source, Prepare) -> predictions` of all examples in order; a
-sequence that makes each when it is asked for serves where all together are too large."""
+NO_DATA = pathlib.Path("--data_dir was not given")
+"""The data folder of a task that needs none, where none is named."""
+
+
+class Predictions(Protocol):
+    """Predictions of examples by index: an array, or what makes each when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+Baseline = Callable[[Source, Source, Prepare], Mapping[str, Predictions]]
+"""`(training source, evaluation source, Prepare) -> predictions` of all examples in order."""
 
 Predict = Callable[[Source], Iterator[tuple[Example, Arrays, Arrays]]]
 """Yields every example of a source, in order, with its arrays and the prediction for it."""
@@ -98,6 +108,7 @@ class Task:
             benchmark is for evaluation only.
         presets: whole configurations by name; the first is the default.
         demo_presets: the presets that the demo suite trains.
+        needs_data: whether `--data_dir` has to be given; without it `source` gets NO_DATA.
         source: `(data config, data_dir, split) -> Source`; raises UserError for what is
             missing.
         prepare_assets: `(data config, training source) -> assets`: what training makes
@@ -152,6 +163,7 @@ class Task:
     predict: Writer | None = None
     pictures: Writer | None = None
     submission: tuple[str, ...] = ()
+    needs_data: bool = True
 
     @property
     def default_preset(self) -> str:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--mode=evaluate`: a checkpoint or a baseline on a task, and its record."""
 
-import functools
 import math
 import pathlib
 import time
@@ -15,7 +14,7 @@ from absl import logging
 from perceiver_bench import config as configs
 from perceiver_bench import registry, report
 from perceiver_bench.commands.setup import check_held_out, writable_folder
-from perceiver_bench.commands.subject import Subject, assets_of, find_subject
+from perceiver_bench.commands.subject import Subject, assets_of, find_subject, training_source
 from perceiver_bench.data import pipeline
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import evaluate as evaluation
@@ -44,15 +43,14 @@ def evaluate(
     results_dir = writable_folder(results_dir, "results_dir")
     task = registry.get(task_name)
     subject = find_subject(task, checkpoint_name, preset, changes)
-    train_split, evaluation_split = task.splits
-    held_out = task.source(subject.config.data, data_dir, evaluation_split)
+    held_out = task.source(subject.config.data, data_dir, task.splits[1])
     if subject.trained_on is not None and subject.trained_on == held_out.fingerprint.get("sha256"):
         raise UserError(
             f"--data_dir: {held_out.fingerprint.get('file')} is what --checkpoint="
             f"{checkpoint_name} was trained on; training data is no data to evaluate on"
         )
     start = time.monotonic()
-    read_train = functools.cache(lambda: task.source(subject.config.data, data_dir, train_split))
+    read_train = training_source(task, subject.config, data_dir)
     prepare = task.preprocess(subject.config.data, assets_of(subject, task, read_train))
     group = examples_at_once(task)
     batches = pipeline.evaluation_batches(held_out, prepare, group, limit)
@@ -61,8 +59,7 @@ def evaluate(
         batches, desc=task.name, total=math.ceil(num_examples / group), disable=None
     )
     if subject.weights is None:
-        if task.is_trained:
-            check_held_out(read_train(), held_out)
+        check_held_out(read_train(), held_out)
         baseline = task.baselines[subject.checkpoint["baseline"]]
         prediction = baseline(read_train(), held_out, prepare)
         rows = evaluation.baseline_rows(task, prediction, progress, group)

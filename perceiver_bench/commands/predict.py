@@ -12,7 +12,7 @@ from absl import logging
 from perceiver_bench import registry
 from perceiver_bench.commands import archive
 from perceiver_bench.commands.setup import writable_folder
-from perceiver_bench.commands.subject import Subject, assets_of, find_subject
+from perceiver_bench.commands.subject import Subject, assets_of, find_subject, training_source
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import predict as predictions
 from perceiver_bench.files import atomic_file, write_atomically
@@ -91,8 +91,9 @@ def _tasks(names: Sequence[str]) -> list[Task]:
     """Returns the tasks of these names; raises UserError unless all write predictions."""
     tasks = [registry.get(name) for name in names]
     for index, task in enumerate(tasks):
-        if task.predict is None:
-            able = [name for name in registry.names() if registry.get(name).predict]
+        if not (task.predict or task.pictures):
+            others = map(registry.get, registry.names())
+            able = [one.name for one in others if one.predict or one.pictures]
             raise UserError(
                 f"--task={task.name}: it writes no predictions; tasks that do: {', '.join(able)}"
             )
@@ -109,7 +110,7 @@ def _predictions(
     A rehearsal reads the data and predicts nothing: the files have their names and no rows.
     """
     config = subject.config
-    read_train = functools.cache(lambda: task.source(config.data, data_dir, task.splits[0]))
+    read_train = training_source(task, config, data_dir)
     # A tokenizer may have to be made, which most baselines have no use for.
     assets = predictions.LazyMapping(lambda: assets_of(subject, task, read_train))
     prepare = functools.cache(lambda: task.preprocess(config.data, assets))

@@ -3,6 +3,7 @@
 """What `--checkpoint` means for a task: weights of any format, or a named baseline."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from perceiver_bench import config as configs
 from perceiver_bench import overrides
 from perceiver_bench.commands.setup import build_config
+from perceiver_bench.data.sources import MemorySource
 from perceiver_bench.errors import UserError, nearest
 from perceiver_bench.model.weights.mapping import Weights
 from perceiver_bench.task import Source, Task
@@ -94,6 +96,15 @@ def find_subject(task: Task, name: str, preset: str | None, changes: Sequence[st
         # A log of another task holds another task's numbers.
         curve=_curve(path, origin["step"]) if identity.get("task") == task.name else (),
     )
+
+
+def training_source(
+    task: Task, config: configs.RunConfig, data_dir: pathlib.Path
+) -> Callable[[], Source]:
+    """Returns what reads the training data once it is needed; a task without has no examples."""
+    if not task.is_trained:
+        return lambda: MemorySource((), {})
+    return functools.cache(lambda: task.source(config.data, data_dir, task.splits[0]))
 
 
 def assets_of(

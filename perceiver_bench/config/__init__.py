@@ -10,6 +10,8 @@ from perceiver_bench.config.convert import (
     from_dict,
     to_dict,
 )
+from perceiver_bench.config.flow_augmentation import AugmentationConfig
+from perceiver_bench.config.flow_generator import GeneratorConfig
 from perceiver_bench.config.network import (
     AttentionConfig,
     AveragedLogits,
@@ -41,6 +43,7 @@ from perceiver_bench.config.network import (
 )
 from perceiver_bench.config.run import (
     DataConfig,
+    FlowData,
     MaskedTextData,
     OptimizerConfig,
     RunConfig,
@@ -50,13 +53,16 @@ from perceiver_bench.config.run import (
 
 __all__ = [
     "AttentionConfig",
+    "AugmentationConfig",
     "AveragedLogits",
     "DataConfig",
     "DecoderConfig",
     "EncoderConfig",
+    "FlowData",
     "FlowField",
     "FlowInput",
     "FourierPosition",
+    "GeneratorConfig",
     "HeadConfig",
     "ImageInput",
     "InputConfig",

@@ -121,16 +121,21 @@ class ImageInput:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FlowInput:
-    """Two frames [2, H, W, 3], side by side in the channels.
+    """Two frames [2, H, W, 3].
 
-    `preparation`: `patches` (the 3x3 neighbourhood of each pixel, 54 values, then linear)
-    or `convolution` (7x7 over both frames and max pooling: a quarter of the size).
+    `preparation`: `patches` (the 3x3 neighbourhood of each pixel, then linear), `pixels`
+    (each pixel by itself, then linear) or `convolution` (7x7 and max pooling: a quarter of
+    the size). `frames`: `concatenated`, side by side in the channels, so that each place is
+    one input; or `apart`, each frame through the same maps, two inputs for each place.
+    `position` is that of rows and columns. Frames apart have time as an axis before them,
+    with as many bands and a resolution of 2.
     """
 
     size: tuple[int, int]
-    preparation: Literal["patches", "convolution"]
+    preparation: Literal["patches", "pixels", "convolution"]
     channels: int
     position: FourierPosition
+    frames: Literal["concatenated", "apart"] = "concatenated"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,7 +185,10 @@ class TaskQuery:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputQuery:
-    """The adapted inputs themselves are the output queries (optical flow)."""
+    """The adapted inputs themselves are the output queries (optical flow).
+
+    Of two frames that are apart those of the first one.
+    """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -291,6 +299,13 @@ class ModelConfig:
                 "a model has both a query and a decoder, or an AveragedLogits head or a"
                 f" transformer and neither; got {self.query}, {self.decoder}, {self.head}"
             )
+        if isinstance(self.input, FlowInput):
+            due = UpsampledFlowField if self.input.preparation == "convolution" else FlowField
+            if not isinstance(self.head, due):
+                raise ValueError(
+                    f"flow from {self.input.preparation} needs the head {due.__name__}, not"
+                    f" {type(self.head).__name__}: start from a network that has it"
+                )
         if isinstance(self.head, TaskLogits) and self.num_tasks not in (0, self.head.num_tasks):
             raise ValueError(
                 f"the head is for {self.head.num_tasks} tasks, tokens or query for {self.num_tasks}"

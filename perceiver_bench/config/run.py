@@ -5,6 +5,8 @@
 import dataclasses
 from typing import Literal
 
+from perceiver_bench.config.flow_augmentation import AugmentationConfig
+from perceiver_bench.config.flow_generator import GeneratorConfig
 from perceiver_bench.config.network import ModelConfig
 
 
@@ -90,7 +92,34 @@ class MaskedTextData(TextData):
     num_held_out: int = 1000
 
 
-DataConfig = TextData | MaskedTextData
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlowData:
+    """How pairs of frames become examples of optical flow.
+
+    Training takes crops of `size`. Evaluation cuts pictures of any size into tiles of it,
+    which overlap as the protocol `tiling` says (tasks/flow/tiling.py).
+
+    Training has two phases (paper, appendix H). In the first `plain_share` of the run pairs
+    are cropped and nothing else, and each is fed forward and reversed. After it they are fed
+    forward, with augmentation that grows from none to all of `augmentation` at the end.
+
+    `mixture` names data sets and their shares of the examples, as in
+    `sintel_clean:0.5,kitti2015:0.5`, for the task that trains on several. `generator` is what
+    the generated pairs are drawn from: `num_pairs` for training, `num_held_out` others for
+    evaluation, all of `size`.
+    """
+
+    size: tuple[int, int]
+    tiling: Literal["released", "even"] = "released"
+    plain_share: float = 0.3
+    augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
+    mixture: str = ""
+    generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
+    num_pairs: int = 400_000
+    num_held_out: int = 200
+
+
+DataConfig = TextData | MaskedTextData | FlowData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

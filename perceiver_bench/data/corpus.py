@@ -23,7 +23,7 @@ from absl import logging
 
 from perceiver_bench.data import documents
 from perceiver_bench.errors import UserError
-from perceiver_bench.task import Example
+from perceiver_bench.task import Example, Source
 
 HELD_OUT_EVERY = 50
 _VERSION = 1
@@ -198,7 +198,7 @@ class Crops:
 class Sample:
     """At most `size` examples of a source, evenly spread over it; a `Source`."""
 
-    def __init__(self, source: Crops, size: int) -> None:
+    def __init__(self, source: Source, size: int) -> None:
         self._source, self._size = source, min(size, len(source))
 
     def __len__(self) -> int:
@@ -211,35 +211,3 @@ class Sample:
     def fingerprint(self) -> Mapping[str, Any]:
         """The facts of the source, and how many of its examples are taken."""
         return {**self._source.fingerprint, "num_taken": self._size}
-
-
-class Mixture:
-    """Several sources by shares; a `Source` in which each has its share of the examples.
-
-    A pass is as long as it takes to see every example of every source: those of the others
-    come more than once.
-    """
-
-    def __init__(self, sources: Mapping[str, Crops], shares: Mapping[str, float]) -> None:
-        self._sources, self._shares = dict(sources), dict(shares)
-        total = sum(shares.values())
-        whole = max(len(source) * total / shares[name] for name, source in sources.items())
-        counts = [max(round(whole * shares[name] / total), 1) for name in sources]
-        self._last = np.cumsum(counts)
-
-    def __len__(self) -> int:
-        return int(self._last[-1])
-
-    def __getitem__(self, index: int) -> Example:
-        which = int(np.searchsorted(self._last, index, side="right"))
-        first = int(self._last[which - 1]) if which else 0
-        source = list(self._sources.values())[which]
-        return {**source[(index - first) % len(source)], "index": index}
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """The facts of every source, under its name, with its share."""
-        return {
-            name: {**source.fingerprint, "share": self._shares[name]}
-            for name, source in self._sources.items()
-        }

@@ -3,7 +3,7 @@
 """One pass over a data set: rows of every metric for every example, then pooled."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from flax import nnx
 
 from perceiver_bench.config import RunConfig
 from perceiver_bench.evaluation.network import filled, make_prediction_step
-from perceiver_bench.task import Arrays, Task
+from perceiver_bench.task import Arrays, Predictions, Task
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -81,7 +81,7 @@ def pool(task: Task, rows: Rows) -> dict[str, Measured]:
 
 def baseline_rows(
     task: Task,
-    prediction: Mapping[str, Sequence[Any] | np.ndarray],
+    prediction: Mapping[str, Predictions],
     batches: Iterable[Arrays],
     group: int,
 ) -> Rows:

@@ -20,6 +20,7 @@ from perceiver_bench.config import (
     MultimodalInput,
     TextInput,
 )
+from perceiver_bench.model.convolution import REDUCTION, ConvolutionStem
 from perceiver_bench.model.layers import LinearMap, linear
 from perceiver_bench.model.position import axis_positions, fourier_channels, resize_positions
 from perceiver_bench.model.segments import Segment, Segments, fourier_segment, join
@@ -31,8 +32,8 @@ class Adapted(NamedTuple):
     """What an adapter makes of a batch.
 
     `segments`: the inputs [B, M, C], one segment after the other along M; `mask` [B, M] or
-    None where all inputs count; `grid`: the index dimensions that M flattens; `embeddings`
-    [V, C] of a text adapter, for tied outputs.
+    None where all inputs count; `grid`: the index dimensions that the first segment's places
+    flatten; `embeddings` [V, C] of a text adapter, for tied outputs.
     """
 
     segments: Segments
@@ -82,62 +83,6 @@ class TextAdapter(nnx.Module):
             length += 1
         inputs += self.positions[...][:length]
         return Adapted((Segment(inputs),), mask, (length,), table)
-
-
-class BatchNorm(nnx.Module):
-    """Batch normalisation over all axes but the last, with the original's moving averages.
-
-    The averages are zero-debiased: `hidden` decays by 0.9 a step and `average` is
-    `hidden / (1 - 0.9 ** counter)`. Evaluation uses the averages.
-    """
-
-    def __init__(self, channels: int):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
-        self.mean_average = nnx.BatchStat(jnp.zeros(channels))
-        self.mean_hidden = nnx.BatchStat(jnp.zeros(channels))
-        self.mean_counter = nnx.BatchStat(jnp.zeros((), jnp.int32))
-        self.variance_average = nnx.BatchStat(jnp.zeros(channels))
-        self.variance_hidden = nnx.BatchStat(jnp.zeros(channels))
-        self.variance_counter = nnx.BatchStat(jnp.zeros((), jnp.int32))
-
-    def _update(self, name: str, value: jax.Array) -> None:
-        hidden = getattr(self, f"{name}_hidden")
-        counter = getattr(self, f"{name}_counter")
-        counter[...] = counter[...] + 1
-        hidden[...] = hidden[...] * 0.9 + value * 0.1
-        debiased = hidden[...] / (1 - 0.9 ** counter[...].astype(jnp.float32))
-        getattr(self, f"{name}_average")[...] = debiased
-
-    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        if train:
-            axes = tuple(range(inputs.ndim - 1))
-            mean = inputs.mean(axes)
-            variance = jnp.square(inputs).mean(axes) - jnp.square(mean)
-            self._update("mean", jax.lax.stop_gradient(mean))
-            self._update("variance", jax.lax.stop_gradient(variance))
-        else:
-            mean, variance = self.mean_average[...], self.variance_average[...]
-        return (inputs - mean) * (self.scale[...] * jax.lax.rsqrt(variance + 1e-5)) + self.bias[...]
-
-
-class ConvolutionStem(nnx.Module):
-    """7x7 convolution, batch norm, ReLU, 3x3 max pooling: [B, H, W, 3] -> [B, H/4, W/4, C]."""
-
-    def __init__(self, inputs: int, channels: int, model: ModelConfig, *, rngs: nnx.Rngs):
-        self.convolution = nnx.Conv(
-            *(inputs, channels, (7, 7)),
-            strides=2,
-            use_bias=False,
-            dtype=jnp.dtype(model.dtype),
-            rngs=rngs,
-        )
-        self.norm = BatchNorm(channels)
-
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-        features = self.convolution(images).astype(jnp.float32)
-        features = jax.nn.relu(self.norm(features, train=train))
-        return nnx.max_pool(features, (3, 3), strides=(2, 2), padding="SAME")
 
 
 def _linear_features(features: jax.Array, layer: nnx.Linear):
@@ -215,26 +160,62 @@ def neighbourhoods(frames: jax.Array) -> jax.Array:
 
 
 class FlowAdapter(nnx.Module):
-    """`images` [B, 2, H, W, 3] in [-1, 1]: both frames side by side in the channels."""
+    """`images` [B, 2, H, W, 3] in [-1, 1] -> one segment, or one for each frame if apart.
+
+    Frames apart are told apart by their position in time alone, -1 and 1. The bands of time
+    have the frequency 1, which is the Nyquist frequency of two samples too, and are the same
+    in both frames.
+    """
 
     def __init__(self, config: FlowInput, model: ModelConfig, *, rngs: nnx.Rngs):
         self.config = config
-        if config.preparation == "patches":
-            self.linear = linear(2 * 9 * 3, config.channels, model, rngs)
+        self.is_apart = config.frames == "apart"
+        values = 3 if self.is_apart else 2 * 3
+        if config.preparation == "convolution":
+            self.stem = ConvolutionStem(values, config.channels, model, rngs=rngs)
         else:
-            self.stem = ConvolutionStem(2 * 3, config.channels, model, rngs=rngs)
-        self.channels = config.channels + fourier_channels(config.position.num_bands, 2)
+            num_neighbours = 9 if config.preparation == "patches" else 1
+            self.linear = linear(num_neighbours * values, config.channels, model, rngs)
+        num_axes = 3 if self.is_apart else 2
+        self.channels = config.channels + fourier_channels(config.position.num_bands, num_axes)
 
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
         frames = batch["images"]
         if self.config.preparation == "patches":
             frames = neighbourhoods(frames)
-        pair = jnp.concatenate([frames[:, 0], frames[:, 1]], axis=-1)
-        if self.config.preparation == "patches":
-            features, kernel = _linear_features(pair, self.linear)
-        else:
-            features, kernel = self.stem(pair, train=key is not None), None
-        return _beside_fourier(features, self.config.position, kernel)
+        if not self.is_apart:
+            pair = jnp.concatenate([frames[:, 0], frames[:, 1]], axis=-1)
+            features, kernel = self._features(pair, key)
+            return _beside_fourier(features, self.config.position, kernel)
+        features, kernel = self._features(frames.reshape(-1, *frames.shape[2:]), key)
+        features = features.reshape(*frames.shape[:2], *features.shape[1:])
+        return self._frame_by_frame(features, kernel)
+
+    def _features(self, images: jax.Array, key: jax.Array | None):
+        """Returns features [B, h, w, F] of images [B, H, W, I], and the kernel that is left."""
+        if self.config.preparation != "convolution":
+            return _linear_features(images, self.linear)
+        height, width = images.shape[1:3]
+        if height % REDUCTION or width % REDUCTION:
+            raise ValueError(f"frames of {height}x{width}; multiples of {REDUCTION} are due")
+        return self.stem(images, train=key is not None), None
+
+    def _frame_by_frame(self, features: jax.Array, kernel: jax.Array | None) -> Adapted:
+        """Puts the positions of time, row and column beside [B, 2, h, w, F]."""
+        size, num_frames, height, width, channels = features.shape
+        position = self.config.position
+        time, *axes = axis_positions((num_frames, height, width))
+        segments = tuple(
+            fourier_segment(
+                features[:, index].reshape(size, height * width, channels),
+                [time[index : index + 1], *axes],
+                position.num_bands,
+                (num_frames, *position.max_resolution),
+                kernel,
+            )
+            for index in range(num_frames)
+        )
+        return Adapted(segments, grid=(height, width))
 
 
 def space_to_depth(video: jax.Array, patch: tuple[int, int, int]) -> jax.Array:

@@ -27,6 +27,7 @@ from perceiver_bench.config import (
     UpsampledFlowField,
 )
 from perceiver_bench.model.adapters import Adapted
+from perceiver_bench.model.convolution import REDUCTION
 from perceiver_bench.model.layers import LinearMap, Readout, linear
 
 Prediction = dict[str, jax.Array]
@@ -36,7 +37,7 @@ Values = tuple[jax.Array, ...]
 # the network: both are legacies of its training code and both belong to the weights.
 FLOW_RESCALE_FACTOR = 100.0
 FLOW_SCALE_FACTOR = 20.0
-UPSAMPLING = 4
+UPSAMPLING = REDUCTION
 
 
 class LogitsHead(nnx.Module):

@@ -11,11 +11,8 @@ from perceiver_bench.config import (
     AveragedLogits,
     DecoderConfig,
     EncoderConfig,
-    FlowField,
-    FlowInput,
     FourierPosition,
     ImageInput,
-    InputQuery,
     LearnedPosition,
     LearnedQuery,
     Logits,
@@ -23,12 +20,11 @@ from perceiver_bench.config import (
     MultimodalInput,
     MultimodalOutput,
     MultimodalQuery,
-    UpsampledFlowField,
 )
 from perceiver_bench.errors import UserError, nearest
+from perceiver_bench.model.flow_presets import flow, flow_light
 from perceiver_bench.model.text_presets import language, language_bert
 
-FLOW_SIZE = (368, 496)
 IMAGE_SIZE = (224, 224)
 
 
@@ -125,48 +121,6 @@ def perceiver(config: ModelConfig) -> ModelConfig:
     )
 
 
-def flow(
-    *,
-    size: tuple[int, int] = FLOW_SIZE,
-    num_latents: int = 2048,
-    latent_channels: int = 512,
-    num_layers: int = 24,
-    num_heads: int = 16,
-) -> ModelConfig:
-    """Optical flow from 3x3 patches of two frames: 1.81 / 2.42 / 4.98 (Table 3)."""
-    return ModelConfig(
-        input=FlowInput(
-            size=size,
-            preparation="patches",
-            channels=64,
-            position=FourierPosition(num_bands=64, max_resolution=size),
-        ),
-        encoder=EncoderConfig(
-            num_latents=num_latents,
-            latent_channels=latent_channels,
-            cross_attention=AttentionConfig(),
-            self_attention=AttentionConfig(num_heads=num_heads),
-            num_layers=num_layers,
-        ),
-        query=InputQuery(),
-        decoder=DecoderConfig(cross_attention=AttentionConfig()),
-        head=FlowField(),
-    )
-
-
-def flow_light(**changes) -> ModelConfig:
-    """The fast flow network: convolution, 16 layers, 1024 latents (Table 16, last row)."""
-    config = flow(**{"num_latents": 1024, "num_layers": 16, **changes})
-    assert isinstance(config.input, FlowInput)
-    quarter = tuple(size // 4 for size in config.input.size)
-    inputs = dataclasses.replace(
-        config.input,
-        preparation="convolution",
-        position=FourierPosition(num_bands=64, max_resolution=quarter),
-    )
-    return dataclasses.replace(config, input=inputs, head=UpsampledFlowField())
-
-
 def multimodal(
     *,
     video_size: tuple[int, int, int] = (16, 224, 224),
@@ -221,6 +175,20 @@ _SMALL_IMAGE = {
     "num_blocks": 2,
     "num_layers": 2,
 }
+_SMALL_FLOW = {
+    "size": (96, 128),
+    "num_latents": 128,
+    "latent_channels": 128,
+    "num_layers": 4,
+    "num_heads": 8,
+}
+_TINY_FLOW = {
+    "size": (16, 24),
+    "num_latents": 16,
+    "latent_channels": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+}
 
 PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "language": language,
@@ -245,6 +213,11 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "perceiver_fourier": lambda: perceiver(imagenet_fourier()),
     "perceiver_learned": lambda: perceiver(imagenet_learned()),
     "perceiver_conv": lambda: perceiver(imagenet_conv()),
+    "flow_apart": functools.partial(flow, frames="apart"),
+    "flow_pixels": functools.partial(flow, preparation="pixels"),
+    "flow_pixels_apart": functools.partial(flow, preparation="pixels", frames="apart"),
+    "flow_conv": functools.partial(flow, preparation="convolution"),
+    "flow_conv_apart": functools.partial(flow, preparation="convolution", frames="apart"),
     "flow_light": flow_light,
     "language_tiny": functools.partial(language, max_length=64, **_TINY_TEXT),
     "language_sentencepiece_tiny": functools.partial(
@@ -269,11 +242,17 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "imagenet_learned_tiny": functools.partial(imagenet_learned, **_SMALL_IMAGE),
     "imagenet_conv_tiny": functools.partial(imagenet_conv, **_SMALL_IMAGE),
     "perceiver_fourier_tiny": lambda: perceiver(imagenet_fourier(**_SMALL_IMAGE)),
-    "flow_tiny": functools.partial(
-        flow, size=(16, 24), num_latents=16, latent_channels=64, num_layers=2, num_heads=4
+    "flow_small": functools.partial(flow, **_SMALL_FLOW),
+    "flow_light_small": functools.partial(flow_light, **_SMALL_FLOW),
+    "flow_tiny": functools.partial(flow, **_TINY_FLOW),
+    "flow_apart_tiny": functools.partial(flow, frames="apart", **_TINY_FLOW),
+    "flow_pixels_tiny": functools.partial(flow, preparation="pixels", **_TINY_FLOW),
+    "flow_pixels_apart_tiny": functools.partial(
+        flow, preparation="pixels", frames="apart", **_TINY_FLOW
     ),
-    "flow_light_tiny": functools.partial(
-        flow_light, size=(16, 24), num_latents=16, latent_channels=64, num_layers=2, num_heads=4
+    "flow_light_tiny": functools.partial(flow_light, **_TINY_FLOW),
+    "flow_conv_apart_tiny": functools.partial(
+        flow, preparation="convolution", frames="apart", **_TINY_FLOW
     ),
     "multimodal_tiny": functools.partial(
         multimodal,

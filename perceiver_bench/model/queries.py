@@ -94,14 +94,14 @@ class TaskQueries(nnx.Module):
 
 
 class InputQueries(nnx.Module):
-    """The adapted inputs themselves, position encoding included."""
+    """The adapted inputs themselves, position encoding included; of frames the first one's."""
 
     def __init__(self, channels: int):
         self.channels = channels
 
     def __call__(self, batch: Batch, adapted: Adapted) -> Queries:
         del batch
-        return Queries(adapted.segments, adapted.mask)
+        return Queries(adapted.segments[:1], adapted.mask)
 
 
 class MultimodalQueries(nnx.Module):

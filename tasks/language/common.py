@@ -46,7 +46,7 @@ def source(config: api.MaskedTextData, data_dir: pathlib.Path, split: str) -> ap
 
     if split == "validation":
         return api.Sample(crops(root), config.num_held_out)
-    shares = _shares(config.mixture)
+    shares = api.mixture_shares(config.mixture, "c4:0.7,wikipedia:0.3")
     for name in shares:
         if not (root / name).is_dir():
             raise api.UserError(
@@ -56,22 +56,6 @@ def source(config: api.MaskedTextData, data_dir: pathlib.Path, split: str) -> ap
     if not shares:
         return crops(root)
     return api.Mixture({name: crops(root / name) for name in shares}, shares)
-
-
-def _shares(mixture: str) -> dict[str, float]:
-    """Returns the share of each folder; raises UserError unless it reads `name:share,...`."""
-    shares = {}
-    for entry in filter(None, mixture.split(",")):
-        name, _, share = entry.partition(":")
-        try:
-            shares[name] = float(share)
-            if not (0 < shares[name] < math.inf and name and name == pathlib.Path(name).name):
-                raise ValueError
-        except ValueError:
-            raise api.UserError(
-                f"data.mixture={mixture}: write folders and shares as c4:0.7,wikipedia:0.3"
-            ) from None
-    return shares
 
 
 def prepare_assets(config: api.MaskedTextData, train: Callable[[], api.Source]) -> dict[str, bytes]:

@@ -39,6 +39,7 @@ def test_a_plan_follows_changes_of_the_network():
         ("language_bert_tiny", 0),
         ("perceiver_fourier_tiny", 1),
         ("imagenet_conv_tiny", 2),
+        ("flow_apart_tiny", 2),
         ("multimodal_tiny", 2),
     ],
 )

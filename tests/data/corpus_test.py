@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perceiver_bench.data import corpus, pipeline
+from perceiver_bench.data import mixture as mixtures
 from perceiver_bench.errors import UserError
 
 
@@ -120,7 +121,7 @@ def test_a_mixture_has_the_shares_it_was_asked_for(tmp_path):
         return corpus.Crops(made, 32, 1)
 
     sources = {name: crops(name, count) for name, count in (("big", 60), ("little", 5))}
-    mixture = corpus.Mixture(sources, {"big": 0.7, "little": 0.3})
+    mixture = mixtures.Mixture(sources, {"big": 0.7, "little": 0.3})
     found = [mixture[index]["text"][:1] for index in range(len(mixture))]
     assert found.count(b"b") >= len(sources["big"])
     assert found.count(b"l") / len(found) == pytest.approx(0.3, abs=0.01)

@@ -11,8 +11,6 @@ from flax import nnx
 from perceiver_bench.config import FlowInput, FourierPosition, MultimodalInput
 from perceiver_bench.model import presets
 from perceiver_bench.model.adapters import (
-    BatchNorm,
-    ConvolutionStem,
     FlowAdapter,
     ImageAdapter,
     MultimodalAdapter,
@@ -20,6 +18,7 @@ from perceiver_bench.model.adapters import (
     neighbourhoods,
     space_to_depth,
 )
+from perceiver_bench.model.convolution import BatchNorm, ConvolutionStem
 from perceiver_bench.model.position import fourier_features, grid_positions
 
 LANGUAGE = presets.preset("language_tiny")

@@ -56,7 +56,7 @@ def flow_scratch_bytes(*size: int) -> int:
 
 def test_memory_of_optical_flow_is_bounded_and_grows_at_most_linearly():
     """The scores alone would be 1.5 GB, and 6 GB for four times the pixels."""
-    height, width = presets.FLOW_SIZE
+    height, width = presets.preset("flow").input.size
     whole = flow_scratch_bytes(height, width)
     assert whole < 400e6
     assert flow_scratch_bytes(2 * height, 2 * width) < 4 * whole

@@ -35,6 +35,12 @@ PARAMETERS = {
     "imagenet_conv_large": 212_375_930,
     "perceiver_fourier": 42_135_859,
     "perceiver_learned": 55_951_080,
+    "flow_apart": 41_720_272,
+    "flow_pixels": 41_054_062,
+    "flow_pixels_apart": 41_718_736,
+    "flow_conv": 41_119_070,
+    "flow_conv_apart": 41_793_104,
+    "flow_light": 27_970_910,
 }
 
 

@@ -283,9 +283,9 @@ def test_text_is_read_by_split_folders_or_every_fiftieth_piece_is_held_out(tmp_p
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixture": "c4=0.7"}, "write folders and shares as"),
-        ({"mixture": "../a:1"}, "write folders and shares as"),
-        ({"mixture": "a:nan"}, "write folders and shares as"),
+        ({"mixture": "c4=0.7"}, "write names and shares as"),
+        ({"mixture": "../a:1"}, "write names and shares as"),
+        ({"mixture": "a:nan"}, "write names and shares as"),
         ({"mixture": "a:0.5,b:0.5"}, "has no folder b"),
     ],
 )

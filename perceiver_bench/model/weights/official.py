@@ -66,7 +66,7 @@ def family(config: ModelConfig) -> str:
             return "imagenet_learned"
         case ImageInput(preparation="convolution"), Logits():
             return "imagenet_conv"
-        case FlowInput(preparation="patches"), FlowField():
+        case FlowInput(preparation="patches", frames="concatenated"), FlowField():
             return "flow"
         case MultimodalInput(), _:
             return "multimodal"
