@@ -37,6 +37,7 @@ def flow(
     size: tuple[int, int] = (368, 496),
     preparation: Literal["patches", "pixels", "convolution"] = "patches",
     frames: Literal["concatenated", "apart"] = "concatenated",
+    num_bands: int = 64,
     num_latents: int = 2048,
     latent_channels: int = 512,
     num_layers: int = 24,
@@ -51,7 +52,7 @@ def flow(
             size=size,
             preparation=preparation,
             channels=64,
-            position=FourierPosition(num_bands=64, max_resolution=grid),
+            position=FourierPosition(num_bands=num_bands, max_resolution=grid),
             frames=frames,
         ),
         encoder=EncoderConfig(

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small data sets of generated pairs, in the layouts of the benchmarks."""
 
+import functools
 import pathlib
 
 import cv2
@@ -12,21 +13,24 @@ from perceiver_bench import api
 from . import files, generator
 
 _SIZE = (40, 56)
-_NUM_PAIRS = 20
+_NUM_PAIRS = 12
 _NUM_TEXTURES = 12
 _SCENES = tuple(f"scene_{number}" for number in range(_NUM_PAIRS))
 
 
+@functools.cache
+def _textures(seed: int) -> list[np.ndarray]:
+    painted = generator.Textures(None, split="demo", seed=seed)
+    return [painted[index] for index in range(_NUM_TEXTURES)]
+
+
+@functools.cache
 def _examples(seed: int) -> list[api.Example]:
-    source = generator.GeneratedSource(
-        config=api.GeneratorConfig(),
-        textures=generator.Textures(None, split="demo", seed=seed),
-        size=_SIZE,
-        num_pairs=_NUM_PAIRS,
-        seed=seed,
-        split="demo",
-    )
-    return [source[index] for index in range(len(source))]
+    config, textures = api.GeneratorConfig(), _textures(seed)
+    return [
+        generator.generate(config, textures, _SIZE, np.random.default_rng((seed, index)))
+        for index in range(_NUM_PAIRS)
+    ]
 
 
 def _image(suffix: str, image: np.ndarray) -> bytes:
@@ -36,9 +40,8 @@ def _image(suffix: str, image: np.ndarray) -> bytes:
 
 def write_textures(folder: pathlib.Path, seed: int) -> None:
     """Writes images for the generator to paint with."""
-    painted = generator.Textures(None, split="demo", seed=seed)
-    for index in range(_NUM_TEXTURES):
-        api.write_atomically(folder / f"texture_{index:02}.png", _image(".png", painted[index]))
+    for index, texture in enumerate(_textures(seed)):
+        api.write_atomically(folder / f"texture_{index:02}.png", _image(".png", texture))
 
 
 def write_sintel(folder: pathlib.Path, seed: int) -> None:

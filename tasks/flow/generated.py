@@ -3,6 +3,8 @@
 """Pairs drawn as they are needed, in the manner of AutoFlow."""
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from perceiver_bench import api
 
@@ -10,12 +12,36 @@ from . import common, demo, generator, phases
 
 # Of the pictures, not of a run: runs of all seeds are evaluated on the same pairs.
 _SEED = 0
+_BYTES_A_PIXEL = 17
+_MAX_HELD_BYTES = 1 << 30
+
+
+class Held:
+    """The pairs of a source, each drawn once and then held in memory; a `Source`."""
+
+    def __init__(self, source: api.Source) -> None:
+        self._source = source
+        self._held: dict[int, api.Example] = {}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> api.Example:
+        if index not in self._held:
+            self._held[index] = self._source[index]
+        return self._held[index]
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """That of the source."""
+        return self._source.fingerprint
 
 
 def source(config: api.FlowData, data_dir: pathlib.Path, split: str) -> api.Source:
     """Returns generated pairs of `config.size`, textured with the images in `data_dir`.
 
-    Without a data_dir the textures are painted.
+    Without a data_dir the textures are painted. Training pairs that fit into a gigabyte are
+    drawn once, for drawing small ones takes longer than a small network's step.
 
     Raises:
         UserError: for a folder without images.
@@ -30,7 +56,11 @@ def source(config: api.FlowData, data_dir: pathlib.Path, split: str) -> api.Sour
         seed=_SEED,
         split=split,
     )
-    return phases.BothWays(pairs) if is_train else pairs
+    if not is_train:
+        return pairs
+    height, width = config.size
+    is_small = config.num_pairs * height * width * _BYTES_A_PIXEL <= _MAX_HELD_BYTES
+    return phases.BothWays(Held(pairs) if is_small else pairs)
 
 
 @api.register("flow/generated")

@@ -58,8 +58,10 @@ def _prepare(
     if generator is not None:
         strength = _strength(config, example["progress"])
         if strength is None:
-            forward = reversal.reverse(example) if example["is_reversed"] else example
-            example = augmentation.crop(forward, config.size, generator)
+            # Evaluation's pairs come one way only.
+            if example.get("is_reversed"):
+                example = reversal.reverse(example)
+            example = augmentation.crop(example, config.size, generator)
         else:
             example = augmentation.augment(
                 example, config.augmentation, config.size, strength, generator

@@ -13,12 +13,12 @@ from .effects import apply_effects
 from .motion import Motion, draw_motion, either_way
 from .outlines import draw_outline
 from .render import Layer, render
-from .textures import Textures
+from .textures import TextureSet
 
 
 def generate(
     config: api.GeneratorConfig,
-    textures: Textures,
+    textures: TextureSet,
     size: tuple[int, int],
     generator: np.random.Generator,
 ) -> api.Example:
@@ -59,7 +59,7 @@ def generate(
 
 def _layer(
     config: api.GeneratorConfig,
-    textures: Textures,
+    textures: TextureSet,
     rings: list[np.ndarray] | None,
     motion: Motion,
     middle: tuple[float, float],

@@ -6,7 +6,7 @@ import pathlib
 import threading
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,13 @@ NUM_PAINTED = 200
 # Held in memory; each has at most folder.MAX_SIDE^2 pixels, 0.8 MB.
 _MAX_HELD = 250
 _HELD_OUT_SHARE = 10
+
+
+class TextureSet(Protocol):
+    """Textures uint8 [height, width, 3] by number."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
 
 
 class Textures:
