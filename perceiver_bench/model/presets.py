@@ -175,13 +175,6 @@ _SMALL_IMAGE = {
     "num_blocks": 2,
     "num_layers": 2,
 }
-_SMALL_FLOW = {
-    "size": (96, 128),
-    "num_latents": 128,
-    "latent_channels": 128,
-    "num_layers": 4,
-    "num_heads": 8,
-}
 _TINY_FLOW = {
     "size": (16, 24),
     "num_latents": 16,
@@ -242,8 +235,6 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "imagenet_learned_tiny": functools.partial(imagenet_learned, **_SMALL_IMAGE),
     "imagenet_conv_tiny": functools.partial(imagenet_conv, **_SMALL_IMAGE),
     "perceiver_fourier_tiny": lambda: perceiver(imagenet_fourier(**_SMALL_IMAGE)),
-    "flow_small": functools.partial(flow, **_SMALL_FLOW),
-    "flow_light_small": functools.partial(flow_light, **_SMALL_FLOW),
     "flow_tiny": functools.partial(flow, **_TINY_FLOW),
     "flow_apart_tiny": functools.partial(flow, frames="apart", **_TINY_FLOW),
     "flow_pixels_tiny": functools.partial(flow, preparation="pixels", **_TINY_FLOW),

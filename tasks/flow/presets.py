@@ -38,7 +38,7 @@ _GPU_TRAINING = api.TrainConfig(
     checkpoint_every=1000,
 )
 _SMALL_TRAINING = api.TrainConfig(
-    steps=12_000,
+    steps=9_000,
     batch_size=32,
     optimizer=api.OptimizerConfig(
         name="adamw", learning_rate=1e-3, warmup_steps=200, clip_norm=1.0
