@@ -68,7 +68,8 @@ def _training_arrays(train: api.Source, prepare: api.Prepare) -> Iterator[api.Ar
     for index in range(min(_PASSES * len(train), _MAX_CROPS)):
         # A step that is no divisor spreads a sample over the whole source.
         place = index * 7919 % len(train) if len(train) > _MAX_CROPS else index % len(train)
-        yield prepare(train[place], generator)
+        # At the end of a run, when masked words alone are predicted.
+        yield prepare({**train[place], "progress": 1.0}, generator)
 
 
 def _masked(arrays: api.Arrays) -> tuple[np.ndarray, np.ndarray]:
