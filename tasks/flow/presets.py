@@ -95,10 +95,10 @@ def _augmentation(size: tuple[int, int]) -> api.AugmentationConfig:
     )
 
 
-def _easy(run: api.RunConfig) -> api.RunConfig:
-    """Returns the run with pairs of easy motion, most of the time as they are."""
+def _with_pairs(run: api.RunConfig, **counts: int) -> api.RunConfig:
+    """Returns the run with so many pairs of easy motion, most of the time as they are."""
     assert isinstance(run.data, api.FlowData)
-    data = dataclasses.replace(run.data, generator=_EASY_PAIRS, num_pairs=20_000, plain_share=0.8)
+    data = dataclasses.replace(run.data, generator=_EASY_PAIRS, plain_share=0.8, **counts)
     return dataclasses.replace(run, data=data)
 
 
@@ -118,6 +118,6 @@ def presets(mixture: str) -> dict[str, api.RunConfig]:
     return {
         **{name: run(api.preset(model), _PAPER_TRAINING) for name, model in _PAPER.items()},
         "medium": run(api.preset("flow_light"), _GPU_TRAINING),
-        "small": _easy(run(_SMALL, _SMALL_TRAINING)),
-        "tiny": run(_TINY, _TINY_TRAINING),
+        "small": _with_pairs(run(_SMALL, _SMALL_TRAINING), num_pairs=20_000, num_held_out=200),
+        "tiny": _with_pairs(run(_TINY, _TINY_TRAINING), num_pairs=2000, num_held_out=40),
     }

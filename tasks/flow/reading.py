@@ -113,7 +113,7 @@ def _digest(dataset: str, pairs: tuple[Pair, ...]) -> dict[str, Any]:
     """Returns the bytes of all files, and the digest of their names, sizes and middles."""
     digest, total = hashlib.sha256(f"{dataset}\n".encode()), 0
     found = [(pair, kind) for pair in pairs for kind in _FILES if getattr(pair, kind) is not None]
-    piece = _DIGEST_BYTES // len(found)
+    piece = _DIGEST_BYTES // max(len(found), 1)
     for pair, kind in found:
         path: pathlib.Path = getattr(pair, kind)
         with path.open("rb") as file:
