@@ -32,6 +32,14 @@ class Group:
     partial: tuple[Record, ...]
 
     @property
+    def incomplete(self) -> str:
+        """What the data lacks of the official set, in words; empty if it is whole or unknown."""
+        records = [run for setting in self.settings for run in setting.runs] + [*self.baselines]
+        dataset = records[0].dataset if records else {}
+        found, due = dataset.get("num_examples"), dataset.get("official_num_examples")
+        return "" if None in (found, due) or found == due else f"{found:,} of {due:,} examples"
+
+    @property
     def key(self) -> str:
         """What the records share, in words."""
         return (

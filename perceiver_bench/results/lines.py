@@ -56,7 +56,8 @@ def lines(
         group: the records.
         reported_rows: the task's published rows.
         every_seed: whether the runs that a line over seeds sums up have their own lines too.
-        made_up: whether the data is, so that nothing is compared with published rows.
+        made_up: whether the data is, so that nothing is compared with published rows; nor
+            is it where the data is a part of the official set.
     """
     shared = {
         "task": task_name,
@@ -65,7 +66,7 @@ def lines(
         "split": group.split,
         "dataset_fingerprint": group.dataset_fingerprint,
     }
-    against = () if made_up else reported_rows
+    against = () if made_up or group.incomplete else reported_rows
     found: list[dict[str, str]] = []
     for setting in group.settings:
         if every_seed or len(setting.runs) == 1:

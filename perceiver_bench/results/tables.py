@@ -63,10 +63,16 @@ def _group_table(
             "The data is made up: the paper's rows are of the real benchmark and do not compare"
             " with the others.\n"
         )
+    elif group.incomplete:
+        parts.append(
+            f"The data is a part of the official set, {group.incomplete}: the paper's rows are of"
+            " the whole and do not compare with the others.\n"
+        )
     if group.settings or group.baselines:
         shown = lines(task_name, group, reported_rows, every_seed=False, made_up=made_up)
         parts.append(markdown.table(_HEADER, map(_cells, shown)))
-    if not made_up and (against := _references(group, reported_rows)):
+    compares = not made_up and not group.incomplete
+    if compares and (against := _references(group, reported_rows)):
         parts.append(f"Paper and difference (ours minus paper) are those of {against}.\n")
     if group.partial:
         left_out = "; ".join(

@@ -225,6 +225,15 @@ def test_missing_or_doubled_markers_are_refused(text):
         markdown.replace_between(text, "a", "table")
 
 
+def test_a_part_of_the_official_data_is_not_compared_with_published_rows(make):
+    for found, compares in ((872, True), (3, False)):
+        dataset = {"sha256": "x", "num_examples": found, "official_num_examples": 872}
+        one = make(1, value=93.0, dataset=dataset)
+        text = tables.task_table("glue/sst2", [one], _ROWS)
+        assert ("Paper and difference" in text) == compares
+        assert ("a part of the official set, 3 of 872 examples" in text) != compares
+
+
 def test_made_up_data_is_not_compared_with_published_rows(make):
     text = tables.task_table("glue/sst2", [make(1, value=93.0)], _ROWS, made_up=True)
     (ours, *published) = _body(text)
