@@ -3,24 +3,15 @@
 """KITTI: street scenes with flow measured by laser (Geiger et al. 2012, Menze et al. 2015)."""
 
 import functools
-import pathlib
 
 from perceiver_bench import api
 
 from . import common, demo, reading, submission
 
 
-def source(
-    dataset: str, config: api.FlowData, data_dir: pathlib.Path, split: str
-) -> reading.PairSource:
-    """Returns the pairs of one benchmark; the split `training` is all that have truth."""
-    del config
-    return reading.open_pairs(dataset, data_dir, "all" if split == "training" else split)
-
-
 def _task(year: int, summary: str, **parts) -> api.Task:
     dataset = f"kitti{year}"
-    read = functools.partial(source, dataset)
+    read = functools.partial(reading.open_benchmark, dataset)
     return common.task(
         f"flow/{dataset}",
         summary=summary,

@@ -3,24 +3,15 @@
 """MPI Sintel: 23 scenes of a film with their true flow, in two renderings (Butler et al. 2012)."""
 
 import functools
-import pathlib
 
 from perceiver_bench import api
 
 from . import common, demo, reading, submission
 
 
-def source(
-    dataset: str, config: api.FlowData, data_dir: pathlib.Path, split: str
-) -> reading.PairSource:
-    """Returns the pairs of one rendering; the split `training` is all that have truth."""
-    del config
-    return reading.open_pairs(dataset, data_dir, "all" if split == "training" else split)
-
-
 def _task(rendering: str, summary: str) -> api.Task:
     dataset = f"sintel_{rendering}"
-    read = functools.partial(source, dataset)
+    read = functools.partial(reading.open_benchmark, dataset)
     return common.task(
         f"flow/{dataset}",
         summary=summary,
