@@ -15,6 +15,7 @@ from perceiver_bench.tasks.flow import common, files, mixture, phases, submissio
 from tiny_runs import command, complaint
 
 from perceiver_bench import registry
+from perceiver_bench.commands.setup import check_held_out
 from perceiver_bench.config import FlowData
 from perceiver_bench.data.sources import MemorySource
 from perceiver_bench.errors import UserError
@@ -175,6 +176,8 @@ def test_generated_pairs_need_no_data_and_take_textures(tmp_path):
     assert painted.fingerprint["sha256"] != held_out.fingerprint["sha256"]
     task.write_demo(tmp_path, 0)
     textured = task.source(config, tmp_path, "validation")
+    check_held_out(task.source(config, tmp_path, "train"), textured)
+    check_held_out(painted, held_out)
     assert (textured[0]["images"] != held_out[0]["images"]).any()
     with pytest.raises(UserError):
         task.source(config, tmp_path / "none", "train")

@@ -113,7 +113,7 @@ class TestFolder:
         assert before == Textures(images, split="validation", seed=1).fingerprint
         picture(9).save(images / "a.png")
         after = Textures(images, split="train", seed=0).fingerprint
-        assert after["sha256"] != before["sha256"]
+        assert after["textures_sha256"] != before["textures_sha256"]
 
     def test_a_tenth_is_held_out(self, tmp_path):
         for number in range(21):

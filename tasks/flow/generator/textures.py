@@ -55,7 +55,7 @@ class Textures:
             self._facts = {
                 "images": len(self._names),
                 "broken_images": len(images.broken),
-                "sha256": images.sha256,
+                "textures_sha256": images.sha256,
             }
         self._held: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
