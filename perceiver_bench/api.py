@@ -64,6 +64,7 @@ from perceiver_bench.task import (
     Prepare,
     Source,
     Task,
+    Writer,
 )
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "TrainConfig",
     "TransformerConfig",
     "UserError",
+    "Writer",
     "correct",
     "cross_entropy",
     "find_file",

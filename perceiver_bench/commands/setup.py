@@ -39,7 +39,7 @@ def build_config(task: Task, preset: str | None, changes: Sequence[str]) -> conf
 
 
 def _consistent(config: configs.RunConfig) -> configs.RunConfig:
-    """Raises UserError if the data has more tokens or longer texts than the network takes."""
+    """Raises UserError if the data is of other sizes than the network takes."""
     if isinstance(config.model.input, configs.TextInput):
         inputs = config.model.input
         limits = {"vocab_size": inputs.vocab_size, "max_length": inputs.max_text_length}
@@ -53,6 +53,13 @@ def _consistent(config: configs.RunConfig) -> configs.RunConfig:
                     f"--set=data.{field}={data}: more than model.input.{field}={model}{token};"
                     " set both"
                 )
+    if isinstance(config.data, configs.FlowData):
+        assert isinstance(config.model.input, configs.FlowInput)
+        if config.data.size != config.model.input.size:
+            raise UserError(
+                f"--set=data.size={config.data.size}: model.input.size={config.model.input.size}"
+                " is another; set both"
+            )
     steps = config.train.steps
     if steps < 0 or (not steps and config.train.epochs <= 0):
         raise UserError(

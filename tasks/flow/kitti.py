@@ -21,7 +21,7 @@ def _task(year: int, summary: str, **parts) -> api.Task:
         main_metric="end_point_error_over_images",
         demo_presets=(),
         write_demo=functools.partial(demo.write_kitti, dataset),
-        predict=functools.partial(submission.kitti, dataset, read),
+        predict=submission.kitti(dataset, read),
         submission=submission.KITTI_FILES[dataset],
         **parts,
     )

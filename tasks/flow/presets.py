@@ -106,7 +106,7 @@ def presets(mixture: str) -> dict[str, api.RunConfig]:
     """Returns the runs: the seven networks of Table 16, and others sized to train on less.
 
     They train on `mixture`, if the task has one. `medium` is the light network for one GPU,
-    `small` for two processor cores within half an hour, `tiny` for tests and the demo.
+    `small` for one processor core within half an hour, `tiny` for tests and the demo.
     """
 
     def run(model: api.ModelConfig, training: api.TrainConfig) -> api.RunConfig:

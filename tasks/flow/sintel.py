@@ -24,7 +24,7 @@ def _task(rendering: str, summary: str) -> api.Task:
         demo_presets=(),
         write_demo=demo.write_sintel,
         paper_rows=(f"flow/{dataset}",),
-        predict=functools.partial(submission.sintel, rendering, read),
+        predict=submission.sintel(rendering, read),
         submission=submission.SINTEL_FILES,
     )
 

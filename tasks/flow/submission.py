@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Submissions to the servers of Sintel and KITTI: a flow field for every pair of the test sets."""
 
+import functools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,60 +44,52 @@ KITTI_FILES = {
 Read = Callable[[Any, pathlib.Path, str], reading.PairSource]
 
 
-def sintel(
-    rendering: str,
+def sintel(rendering: str, read: Read) -> api.Writer:
+    """Returns the writer of a .flo file for every pair of one rendering of the test set."""
+    due = tuple(name for name in SINTEL_FILES if name.startswith(f"{rendering}/"))
+
+    def file_of(pair: str) -> str:
+        # The bundler leaves out the underscore of the frame.
+        return f"{rendering}/{pair.replace('frame_', 'frame')}.flo"
+
+    return functools.partial(_write, read, due, file_of, files.flo_bytes)
+
+
+def kitti(dataset: str, read: Read) -> api.Writer:
+    """Returns the writer of a 16-bit PNG for every pair of the test set."""
+    due = KITTI_FILES[dataset]
+    folder = pathlib.PurePosixPath(due[0]).parent
+
+    def content_of(flow: np.ndarray) -> bytes:
+        return files.kitti_png_bytes(flow, np.ones(flow.shape[:2], bool))
+
+    return functools.partial(
+        _write, read, due, lambda pair: str(folder / f"{pair}.png"), content_of
+    )
+
+
+def _write(
     read: Read,
+    due: Sequence[str],
+    file_of: Callable[[str], str],
+    content_of: Callable[[np.ndarray], bytes],
     config: api.FlowData,
     assets: Mapping[str, bytes],
     data_dir: pathlib.Path,
     run: api.Predict,
 ) -> Iterator[tuple[str, bytes]]:
-    """Yields a .flo file for every pair of one rendering of the test set.
+    """Yields the files of the test pairs; `read`, `due` and what makes names and contents first.
 
     Raises:
-        UserError: if a test pair is missing, or a flow is not finite.
+        UserError: if the test pairs are not the official ones, or a flow is not finite.
     """
     del assets
-    due = [name for name in SINTEL_FILES if name.startswith(f"{rendering}/")]
-    source = _test_set(read, config, data_dir, due, lambda name: _sintel_file(rendering, name))
+    source = _test_set(read, config, data_dir, due, file_of)
     found = run(source)
     for pair in source.pairs:
         # A rehearsal predicts nothing.
         one = next(found, None)
-        content = b"" if one is None else files.flo_bytes(one[2]["flow"])
-        yield _sintel_file(rendering, pair.name), content
-
-
-def _sintel_file(rendering: str, name: str) -> str:
-    """Returns the bundler's name of a pair; it leaves out the underscore of the frame."""
-    return f"{rendering}/{name.replace('frame_', 'frame')}.flo"
-
-
-def kitti(
-    dataset: str,
-    read: Read,
-    config: api.FlowData,
-    assets: Mapping[str, bytes],
-    data_dir: pathlib.Path,
-    run: api.Predict,
-) -> Iterator[tuple[str, bytes]]:
-    """Yields a 16-bit PNG for every pair of the test set.
-
-    Raises:
-        UserError: if a test pair is missing, or a flow is not finite.
-    """
-    del assets
-    due = KITTI_FILES[dataset]
-    folder = pathlib.PurePosixPath(due[0]).parent
-    source = _test_set(read, config, data_dir, due, lambda name: str(folder / f"{name}.png"))
-    found = run(source)
-    for pair in source.pairs:
-        one = next(found, None)
-        content = b""
-        if one is not None:
-            flow = one[2]["flow"]
-            content = files.kitti_png_bytes(flow, np.ones(flow.shape[:2], bool))
-        yield str(folder / f"{pair.name}.png"), content
+        yield file_of(pair.name), b"" if one is None else content_of(one[2]["flow"])
 
 
 def _test_set(

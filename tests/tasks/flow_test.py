@@ -160,6 +160,13 @@ def test_benchmarks_are_evaluated_and_not_trained(tmp_path, capsys):
     assert "is for evaluation only" in complaint(capsys, *flags, f"--workdir={tmp_path / 'w'}")
 
 
+def test_crops_have_the_size_that_the_network_takes(tmp_path, capsys):
+    flags = ["--mode=train", "--task=flow/generated", "--preset=tiny", f"--workdir={tmp_path}"]
+    assert "model.input.size=(32, 48) is another" in complaint(
+        capsys, *flags, "--set=data.size=64,96"
+    )
+
+
 def test_a_mixture_names_data_sets():
     for text in ("", "sintel:1"):
         with pytest.raises(UserError, match="write data sets and shares as sintel_clean"):
