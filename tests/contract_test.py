@@ -239,8 +239,9 @@ def test_every_parameter_learns(name, preset, fitted):
 @pytest.mark.parametrize(("name", "preset"), DEMO_PRESETS)
 def test_eight_examples_are_learned_by_heart(name, preset, fitted):
     one = fitted(name, preset)
-    # A field of flow has a vector for each of 1,536 pixels, of which the steps learn the most.
-    left = 0.6 if registry.get(name).in_parts else 0.05
+    # A field has a vector for each of 1,536 pixels. The same one in the whole of a picture
+    # would leave 0.23 of the loss.
+    left = 0.2 if registry.get(name).in_parts else 0.05
     assert one.loss_after < left * one.loss
 
 
