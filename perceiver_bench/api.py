@@ -10,6 +10,9 @@ from perceiver_bench.config import (
     FlowData,
     FlowInput,
     GeneratorConfig,
+    ImageAugmentation,
+    ImageData,
+    ImageInput,
     LearnedQuery,
     MaskedTextData,
     ModelConfig,
@@ -49,8 +52,18 @@ from perceiver_bench.metrics.classification import (
 )
 from perceiver_bench.metrics.correlation import F1, MATTHEWS, PEARSON, SPEARMAN
 from perceiver_bench.metrics.flow import FLOW_METRICS
+from perceiver_bench.metrics.images import IMAGE_METRICS
 from perceiver_bench.model.heads import FLOW_SCALE_FACTOR
-from perceiver_bench.model.presets import flow_light, language, preset
+from perceiver_bench.model.presets import (
+    flow_light,
+    imagenet_conv,
+    imagenet_fourier,
+    imagenet_learned,
+    language,
+    perceiver,
+    preset,
+)
+from perceiver_bench.pickles import read_pickle
 from perceiver_bench.registry import MissingDependency, register, register_average
 from perceiver_bench.task import (
     NO_DATA,
@@ -73,6 +86,7 @@ __all__ = [
     "F1",
     "FLOW_METRICS",
     "FLOW_SCALE_FACTOR",
+    "IMAGE_METRICS",
     "MATTHEWS",
     "NO_DATA",
     "PEARSON",
@@ -91,6 +105,9 @@ __all__ = [
     "FlowData",
     "FlowInput",
     "GeneratorConfig",
+    "ImageAugmentation",
+    "ImageData",
+    "ImageInput",
     "LearnedQuery",
     "MaskedTextData",
     "MeanOfExamples",
@@ -126,12 +143,17 @@ __all__ = [
     "cross_entropy",
     "find_file",
     "flow_light",
+    "imagenet_conv",
+    "imagenet_fourier",
+    "imagenet_learned",
     "language",
     "make_tokenizer",
     "mixture_shares",
     "open_corpus",
     "pad_to_length",
+    "perceiver",
     "preset",
+    "read_pickle",
     "read_table",
     "register",
     "register_average",

@@ -21,6 +21,8 @@ perceiver-bench --mode=plan --model=flow
     how a network will be computed, and its operations, without running it
 perceiver-bench --mode=prepare --inputs=text.txt --outputs=tokenizer.model
     trains a SentencePiece model from text
+perceiver-bench --mode=prepare --task=imagenet/ilsvrc2012 --data_dir=imagenet --outputs=shards
+    writes a benchmark's data once in a form that is read faster; --data_dir=shards from then on
 perceiver-bench --mode=report --results_dir=results
     makes tables from records
 perceiver-bench --mode=list
@@ -58,6 +60,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of parameters, dropout and data or
 _SEEDS = flags.DEFINE_integer("seeds", None, "Train N seeds, from --seed on.", 1)
 _SWEEP = flags.DEFINE_bool("sweep", False, "Train every setting of the task's grid.")
 _LIMIT = flags.DEFINE_integer("limit", None, "Evaluate or predict the first N examples only.", 1)
+_SKIP_BAD = flags.DEFINE_integer(
+    "skip_bad", None, "Go on without up to N image files that are broken, or copies.", 0
+)
 _INPUTS = flags.DEFINE_list("inputs", [], "Input arrays (.npz), or text files to prepare from.")
 _OUTPUTS = flags.DEFINE_string("outputs", None, "File or folder to write.")
 _VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 8000, "Tokens of a prepared tokenizer.", 16)
@@ -92,6 +97,19 @@ def _data_dir(names: Iterable[str]) -> pathlib.Path:
     return _path(_DATA_DIR)
 
 
+def _changes(names: Iterable[str]) -> list[str]:
+    """Returns every --set, and what --skip_bad stands for among them."""
+    from perceiver_bench import registry
+
+    if _SKIP_BAD.value is None:
+        return _SET.value
+    for name in names:
+        task = registry.get(name)
+        if not hasattr(task.presets[task.default_preset].data, "skip_bad"):
+            raise UserError(f"--skip_bad={_SKIP_BAD.value}: {name} does not skip files")
+    return [*_SET.value, f"data.skip_bad={_SKIP_BAD.value}"]
+
+
 def _one(flag: flags.FlagHolder) -> str:
     """Returns the single value of a flag or of a list flag."""
     values = flag.value if isinstance(flag.value, list) else [flag.value] if flag.value else []
@@ -109,7 +127,7 @@ def _train() -> int:
     names = _TASK.value if several and _TASK.value else [_one(_TASK)]
     options: dict[str, Any] = {
         "preset": _PRESET.value,
-        "changes": _SET.value,
+        "changes": _changes(names),
         "data_dir": _data_dir(names),
         "workdir": _path(_WORKDIR),
         "init": pathlib.Path(_INIT.value) if _INIT.value else None,
@@ -137,7 +155,7 @@ def _evaluate() -> int:
             name,
             checkpoint_name=str(_one(_CHECKPOINT)),
             preset=_PRESET.value,
-            changes=_SET.value,
+            changes=_changes([name]),
             data_dir=_data_dir([name]),
             limit=_LIMIT.value,
             results_dir=results_dir,
@@ -156,7 +174,7 @@ def _predict() -> int:
         _TASK.value,
         checkpoint_names=checkpoint.split(",") if len(_TASK.value) > 1 else [checkpoint],
         preset=_PRESET.value,
-        changes=_SET.value,
+        changes=_changes(_TASK.value),
         data_dir=_data_dir(_TASK.value),
         outputs=_path(_OUTPUTS),
         limit=_LIMIT.value,
@@ -192,11 +210,22 @@ def _convert() -> int:
 
 
 def _prepare() -> int:
+    from perceiver_bench.commands.prepare import prepare
     from perceiver_bench.data.text import prepare_sentencepiece
 
+    if _TASK.value:
+        name = _one(_TASK)
+        prepare(
+            name,
+            preset=_PRESET.value,
+            changes=_changes([name]),
+            data_dir=_path(_DATA_DIR),
+            outputs=_path(_OUTPUTS),
+        )
+        return 0
     files = [pathlib.Path(name) for name in _INPUTS.value]
     if not files:
-        raise UserError("--inputs is missing: text files, comma between")
+        raise UserError("--inputs is missing: text files, comma between; or name a --task")
     prepare_sentencepiece(files, _VOCAB_SIZE.value, _path(_OUTPUTS))
     return 0
 

@@ -102,7 +102,8 @@ class Task:
         name: `family/name`, lower case.
         version: raised whenever a number of this task could change.
         summary: one line for `--mode=list`.
-        protocol: the id of the evaluation protocol, explained in the family's README.
+        protocol: the id of the evaluation protocol, explained in the family's README; a field
+            of the data configuration may stand in it, as in `imagenet-val/{protocol}`.
         layout: the files expected under `--data_dir`, for messages.
         splits: the names of the training and the evaluation split; the same where the
             benchmark is for evaluation only.
@@ -116,6 +117,10 @@ class Task:
             source comes as a function, to be read only where it is needed.
         preprocess: `(data config, assets) -> Prepare`, in NumPy; the arrays hold what the
             model's adapter, the loss and the metrics read.
+        mix: `data config -> (arrays [2B, ...] -> arrays [B, ...])`: makes a training batch of
+            twice as many examples; gives None where the configuration mixes nothing.
+        prepare_data: `(data config, data_dir, outputs)`: writes, for `--mode=prepare`, the data
+            in a form that is read faster, which `source` takes as a `--data_dir` too.
         loss: `(prediction, batch, label_smoothing) -> [B]` loss of each example.
         metrics: by name; the first is the main one, which picks the best checkpoint.
         baselines: by name, run through the same metrics.
@@ -147,6 +152,8 @@ class Task:
     source: Callable[[Any, pathlib.Path, str], Source]
     prepare_assets: Callable[[Any, Callable[[], Source]], Mapping[str, bytes]]
     preprocess: Callable[[Any, Mapping[str, bytes]], Prepare]
+    mix: Callable[[Any], Callable[[Arrays], Arrays] | None] | None = None
+    prepare_data: Callable[[Any, pathlib.Path, pathlib.Path], None] | None = None
     loss: Callable[[Mapping[str, Any], Mapping[str, Any], float], Any]
     metrics: Mapping[str, Metric]
     baselines: Mapping[str, Baseline]
@@ -169,6 +176,10 @@ class Task:
     def default_preset(self) -> str:
         """The preset that runs when none is named."""
         return next(iter(self.presets))
+
+    def protocol_of(self, data: Any) -> str:
+        """Returns the id of the protocol under a data configuration."""
+        return self.protocol.format(**vars(data))
 
     @property
     def is_trained(self) -> bool:

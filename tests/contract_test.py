@@ -37,9 +37,9 @@ NUM_EXAMPLES = 8
 OVERFIT_STEPS = 150
 TASKS = registry.names()
 DEMO_PRESETS = [(name, preset) for name in TASKS for preset in registry.get(name).demo_presets]
-# Of a task that the demo suite leaves out, `tiny` shows all but that it learns. Eight examples
-# of one data set tell too little of a task that joins several; it has tests of its own.
-JOINED = ("glue/multitask",)
+# Of a task that the demo suite leaves out, `tiny` shows all but that it learns. Tasks that join
+# several data sets or sizes have tests of their own.
+JOINED = ("glue/multitask", "imagenet/resolution")
 PRESETS = DEMO_PRESETS + [
     (name, "tiny") for name in TASKS if name not in JOINED and not registry.get(name).demo_presets
 ]
@@ -173,7 +173,8 @@ def test_names_presets_and_documents_exist(name):
     assert task.main_metric in task.metrics
     assert _has_parts(task, set(task.fresh_parts) - {"query", "head"})
     readme = pathlib.Path(perceiver_bench.tasks.__path__[0]) / name.split("/")[0] / "README.md"
-    assert task.protocol in readme.read_text()
+    protocols = {task.protocol_of(run.data) for run in task.presets.values()}
+    assert all(protocol in readme.read_text() for protocol in protocols)
 
 
 def _has_parts(task, parts):

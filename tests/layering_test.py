@@ -13,7 +13,18 @@ LAYERS = (
     ("__main__", "run", "report", "commands"),
     ("benchmark", "train", "evaluation", "results"),
     ("model", "data", "metrics", "api"),
-    ("task", "config", "registry", "overrides", "errors", "files", "memory", ""),
+    (
+        "task",
+        "config",
+        "registry",
+        "overrides",
+        "errors",
+        "files",
+        "memory",
+        "pickles",
+        "pickled_arrays",
+        "",
+    ),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -100,13 +100,17 @@ def _write_record(
     seconds: float,
     results_dir: pathlib.Path,
 ) -> pathlib.Path:
-    partial = limit is not None and limit < len(held_out)
+    reasons = []
+    if limit is not None and limit < len(held_out):
+        reasons.append(f"--limit={limit} of {len(held_out)} examples")
+    if skipped := held_out.fingerprint.get("num_skipped"):
+        reasons.append(f"{skipped} bad files skipped")
     path = record.write(
         {
             "task": task.name,
             "task_version": task.version,
             "split": task.splits[1],
-            "protocol": task.protocol,
+            "protocol": task.protocol_of(subject.config.data),
             "metrics": {
                 name: {
                     "value": one.value,
@@ -118,8 +122,8 @@ def _write_record(
                 }
                 for name, one in measured.items()
             },
-            "partial": partial,
-            "partial_reason": f"--limit={limit} of {len(held_out)} examples" if partial else None,
+            "partial": bool(reasons),
+            "partial_reason": "; ".join(reasons) or None,
             "preset": subject.preset,
             "overrides": list(subject.overrides),
             "config": configs.to_dict(subject.config),

@@ -65,7 +65,7 @@ def _consistent(config: configs.RunConfig) -> configs.RunConfig:
         raise UserError(
             f"--set=train.steps={steps}: at least 1 is due, or 0 and a positive train.epochs"
         )
-    for name in ("batch_size", "log_every", "evaluate_every", "checkpoint_every"):
+    for name in ("batch_size", "accumulation", "log_every", "evaluate_every", "checkpoint_every"):
         if getattr(config.train, name) < 1:
             raise UserError(f"--set=train.{name}={getattr(config.train, name)}: at least 1 is due")
     buildable(config.model)

@@ -60,7 +60,7 @@ def train(
         )
     config = build_config(task, preset, changes)
     mesh = sharding.data_mesh()
-    sharding.check_batch_size(config.train.batch_size, mesh)
+    sharding.check_batch_size(config.train.batch_size, config.train.accumulation, mesh)
     writable_folder(results_dir, "results_dir")
     train_split, evaluation_split = task.splits
     source = task.source(config.data, data_dir, train_split)
@@ -95,10 +95,21 @@ def train(
     run = loop.Run(
         config=config,
         workdir=workdir,
-        step=make_train_step(task, config.model, transformation, config.train.label_smoothing),
+        step=make_train_step(
+            task,
+            config.model,
+            transformation,
+            config.train.label_smoothing,
+            config.train.accumulation,
+        ),
         evaluate=measure,
         iterator=pipeline.training_batches(
-            source, preprocess, config.train.batch_size, seed, config.train.steps
+            source,
+            preprocess,
+            config.train.batch_size,
+            seed,
+            config.train.steps,
+            task.mix(config.data) if task.mix else None,
         ),
         schedule=optim.schedule(config.train.optimizer, config.train.steps),
         mesh=mesh,

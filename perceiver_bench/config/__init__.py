@@ -12,6 +12,7 @@ from perceiver_bench.config.convert import (
 )
 from perceiver_bench.config.flow_augmentation import AugmentationConfig
 from perceiver_bench.config.flow_generator import GeneratorConfig
+from perceiver_bench.config.images import ImageAugmentation, ImageData
 from perceiver_bench.config.network import (
     AttentionConfig,
     AveragedLogits,
@@ -64,6 +65,8 @@ __all__ = [
     "FourierPosition",
     "GeneratorConfig",
     "HeadConfig",
+    "ImageAugmentation",
+    "ImageData",
     "ImageInput",
     "InputConfig",
     "InputQuery",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from perceiver_bench.config.flow_augmentation import AugmentationConfig
 from perceiver_bench.config.flow_generator import GeneratorConfig
+from perceiver_bench.config.images import ImageData
 from perceiver_bench.config.network import ModelConfig
 
 
@@ -37,11 +38,14 @@ class OptimizerConfig:
 class TrainConfig:
     """How long and how a run trains; all intervals are in steps.
 
-    `steps` 0 means as many as `epochs` passes over the training data take.
+    `steps` 0 means as many as `epochs` passes over the training data take. A batch is
+    computed in `accumulation` parts, one after another, whose gradients are averaged, so that
+    memory is that of a part; each part has batch statistics and masked tokens of its own.
     """
 
     steps: int = 0
     batch_size: int
+    accumulation: int = 1
     epochs: float = 0.0
     optimizer: OptimizerConfig = OptimizerConfig()
     label_smoothing: float = 0.0
@@ -119,7 +123,7 @@ class FlowData:
     num_held_out: int = 200
 
 
-DataConfig = TextData | MaskedTextData | FlowData
+DataConfig = TextData | MaskedTextData | FlowData | ImageData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a source to batches: shuffled and endless to train, in order and padded to evaluate."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import grain
 import numpy as np
 
 from perceiver_bench.errors import UserError
-from perceiver_bench.task import Example, Prepare, Source
+from perceiver_bench.task import Arrays, Example, Prepare, Source
 
-# Threads that prepare examples ahead of the step; the order does not depend on them.
-_READ = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
+# Threads that prepare examples ahead of the step, one for each core; the order does not depend
+# on them.
+_NUM_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+_READ = grain.ReadOptions(
+    num_threads=_NUM_THREADS or 1, prefetch_buffer_size=8 * (_NUM_THREADS or 1)
+)
 
 # Endless for every purpose. Without a number Grain takes the largest integer, which does not
 # survive the division by a batch size of 1.
@@ -37,7 +42,12 @@ class _Indexed:
 
 
 def training_batches(
-    source: Source, prepare: Prepare, batch_size: int, seed: int, num_steps: int
+    source: Source,
+    prepare: Prepare,
+    batch_size: int,
+    seed: int,
+    num_steps: int,
+    mix: Callable[[Arrays], Arrays] | None = None,
 ) -> grain.DatasetIterator:
     """Returns an endless iterator of batches, shuffled anew in every pass over the data.
 
@@ -46,20 +56,23 @@ def training_batches(
     when it is its turn: from 0 to 1, for curricula. The iterator's `get_state` and
     `set_state` continue the same order of examples.
 
+    With `mix` a batch is what it makes of twice as many examples.
+
     Raises:
         UserError: if the source has no examples.
     """
     if not len(source):
         raise UserError("--data_dir: the training split has no examples")
     examples = grain.MapDataset.source(_Indexed(source, len(source))).seed(seed)
-    num_examples = num_steps * batch_size
+    num_together = batch_size * (2 if mix else 1)
+    num_examples = num_steps * num_together
 
     def with_progress(place: int, example: Example) -> Example:
         return {**example, "progress": min(place / num_examples, 1.0)}
 
     ordered = examples.shuffle().repeat(_PASSES).map_with_index(with_progress)
-    prepared = ordered.random_map(prepare).batch(batch_size)
-    return iter(prepared.to_iter_dataset(_READ))
+    batches = ordered.random_map(prepare).to_iter_dataset(_READ).batch(num_together)
+    return iter(batches.map(mix) if mix else batches)
 
 
 def evaluation_batches(

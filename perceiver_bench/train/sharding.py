@@ -30,11 +30,12 @@ def shard_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array
     return jax.device_put(batch, NamedSharding(mesh, PartitionSpec("data")))
 
 
-def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-    """Raises UserError unless the batch divides over the devices."""
+def check_batch_size(batch_size: int, accumulation: int, mesh: Mesh) -> None:
+    """Raises UserError unless every part of the batch divides over the devices."""
     num_devices = mesh.devices.size
-    if batch_size % num_devices:
+    if batch_size % (accumulation * num_devices):
+        parts = f" times train.accumulation={accumulation}" if accumulation > 1 else ""
         raise UserError(
             f"--set=train.batch_size={batch_size}: it has to be a multiple of the"
-            f" {num_devices} devices"
+            f" {num_devices} devices{parts}"
         )

@@ -65,23 +65,28 @@ def make_train_step(
     config: ModelConfig,
     transformation: optax.GradientTransformation,
     label_smoothing: float,
+    num_parts: int = 1,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]:
     """Compiles `(state, batch) -> (state, numbers)`; the given state's memory is reused.
 
-    The loss is the mean over the batch. The numbers are `loss`, `gradient_norm` (the global
-    norm before clipping) and `parameter_norm` (after the update).
+    The loss is the mean over the batch, or that over `num_parts` parts of it that are computed
+    one after another. The numbers are `loss`, `gradient_norm` (the global norm before clipping)
+    and `parameter_norm` (after the update).
     """
     graph = structure(config)
 
+    def mean_loss(params: Any, model_state: Any, key: jax.Array, batch: dict[str, jax.Array]):
+        model = nnx.merge(graph, params, model_state)
+        losses = task.loss(model(batch, key=key), batch, label_smoothing)
+        return losses.mean(), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+    differentiate = jax.value_and_grad(mean_loss, has_aux=True)
+    if num_parts > 1:
+        differentiate = _over_parts(differentiate, num_parts)
+
     def step(state: TrainState, batch: dict[str, jax.Array]):
         key = jax.random.fold_in(state.key, state.step)
-
-        def mean_loss(params: Any):
-            model = nnx.merge(graph, params, state.model_state)
-            losses = task.loss(model(batch, key=key), batch, label_smoothing)
-            return losses.mean(), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
-
-        (loss, model_state), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
+        (loss, model_state), gradients = differentiate(state.params, state.model_state, key, batch)
         updates, optimizer_state = transformation.update(
             gradients, state.optimizer_state, state.params
         )
@@ -99,3 +104,28 @@ def make_train_step(
         }
 
     return jax.jit(step, donate_argnums=0)
+
+
+def _over_parts(differentiate: Callable[..., Any], num_parts: int) -> Callable[..., Any]:
+    """Returns `differentiate` as the mean over equal parts of the batch, one after another.
+
+    Each part has its own key; the model state goes from one to the next.
+    """
+
+    def in_parts(array: jax.Array) -> jax.Array:
+        """Returns [parts, B / parts, ...]; a device keeps the examples that it has."""
+        return array.reshape(-1, num_parts, *array.shape[1:]).swapaxes(0, 1)
+
+    def whole(params: Any, model_state: Any, key: jax.Array, batch: dict[str, jax.Array]):
+        def add_part(carry: Any, part: Any):
+            model_state, *sums = carry
+            (loss, model_state), gradients = differentiate(params, model_state, *part)
+            return (model_state, *jax.tree.map(jnp.add, sums, [loss, gradients])), None
+
+        first = (model_state, jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
+        parts = (jax.random.split(key, num_parts), jax.tree.map(in_parts, batch))
+        (model_state, *sums), _ = jax.lax.scan(add_part, first, parts)
+        loss, gradients = jax.tree.map(lambda total: total / num_parts, sums)
+        return (loss, model_state), gradients
+
+    return whole

@@ -90,6 +90,22 @@ def test_a_new_iterator_goes_on_where_the_old_one_stood(taken):
     assert labels(new, 12) == labels(old, 12)
 
 
+def sum_of_pairs(batch):
+    first, second = np.split(batch["label"], 2)
+    return {"label": first + 100 * second}
+
+
+def test_a_mixed_batch_is_made_of_twice_as_many_examples_and_goes_on_where_it_stood():
+    plain = pipeline.training_batches(source(30), prepare, 8, 0, num_steps=100)
+    old = pipeline.training_batches(source(30), prepare, 4, 0, 100, sum_of_pairs)
+    for batch in labels(plain, 5):
+        assert next(old)["label"].tolist() == [a + 100 * b for a, b in zip(batch[:4], batch[4:])]
+    state = json.loads(json.dumps(old.get_state()))
+    new = pipeline.training_batches(source(30), prepare, 4, 0, 100, sum_of_pairs)
+    new.set_state(state)
+    assert labels(new, 12) == labels(old, 12)
+
+
 def noisy(example, generator):
     return {"label": np.int32(example["label"]), "noise": generator.standard_normal(3)}
 

@@ -1,12 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 import hypothesis
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
+from random_networks import fast_jit, random_weights
 
+from perceiver_bench.model import presets
 from perceiver_bench.model.position import (
     fourier_channels,
     fourier_features,
@@ -14,6 +19,7 @@ from perceiver_bench.model.position import (
     point_positions,
     resize_positions,
 )
+from perceiver_bench.model.weights import mapping
 
 
 def reference_features(positions, num_bands, max_resolution):
@@ -119,3 +125,72 @@ def test_resizing_keeps_a_linear_table_linear(new_grid):
     low = 0.5 / np.array(grid)
     due = np.clip(centres(new_grid), low, 1 - low) @ slope
     np.testing.assert_allclose(found, due, rtol=0, atol=1e-5)
+
+
+def interpolated_by_torch(table, grid, new_grid):
+    """The table [H * W, C] at another grid, by torch; the test is skipped without torch."""
+    torch = pytest.importorskip("torch", reason="the pinned torch has no build for this Python")
+    image = torch.from_numpy(np.array(table)).reshape(1, *grid, -1).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(
+        image, size=new_grid, mode="bilinear", align_corners=False, antialias=False
+    )
+    return resized.permute(0, 2, 3, 1).reshape(new_grid[0] * new_grid[1], -1).numpy()
+
+
+@pytest.mark.parametrize(
+    ("grid", "new_grid"),
+    [
+        ((8, 8), (16, 16)),
+        ((8, 8), (5, 5)),
+        ((6, 10), (7, 23)),
+        ((7, 23), (6, 10)),
+        ((9, 4), (3, 9)),
+    ],
+)
+def test_resizing_is_that_of_torch(grid, new_grid):
+    table = np.random.default_rng(0).standard_normal((grid[0] * grid[1], 3), dtype=np.float32)
+    found = resize_positions(jnp.asarray(table), grid, new_grid)
+    due = interpolated_by_torch(table, grid, new_grid)
+    np.testing.assert_allclose(found, due, rtol=0, atol=2e-6)
+
+
+def of_size(config, size):
+    """The network of the same positions that is configured for images of another size."""
+    return dataclasses.replace(config, input=dataclasses.replace(config.input, size=size))
+
+
+def logits(weights, images):
+    structure, state = nnx.split(mapping.to_model(weights))
+    run = fast_jit(lambda state, images: nnx.merge(structure, state)({"images": images}))
+    return np.asarray(run(state, images)["logits"])
+
+
+def images_of(size):
+    return np.random.default_rng(0).standard_normal((2, *size, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize("size", [(24, 40), (48, 48)])
+def test_a_network_of_learned_positions_at_another_size(size):
+    weights = random_weights(presets.preset("imagenet_learned_tiny"))
+    config = weights.config
+    table = weights.params["adapter"]["positions"]
+    resized = interpolated_by_torch(table, config.input.size, size)
+    params = {**weights.params, "adapter": {**weights.params["adapter"], "positions": resized}}
+    at_size = dataclasses.replace(weights, config=of_size(config, size), params=params)
+    found, due = logits(weights, images_of(size)), logits(at_size, images_of(size))
+    np.testing.assert_allclose(found, due, rtol=0, atol=1e-4 * due.std())
+    # Positions matter to this network, so a table of other values gives other logits.
+    adapter = {**params["adapter"], "positions": resized[::-1]}
+    other = dataclasses.replace(at_size, params={**params, "adapter": adapter})
+    assert np.abs(logits(other, images_of(size)) - due).max() > 0.01 * due.std()
+
+
+@pytest.mark.parametrize("name", ["imagenet_fourier_tiny", "imagenet_conv_tiny"])
+@pytest.mark.parametrize("size", [(24, 40), (48, 48)])
+def test_networks_of_fourier_positions_take_any_size(name, size):
+    weights = random_weights(presets.preset(name))
+    found = logits(weights, images_of(size))
+    assert np.isfinite(found).all()
+    assert np.ptp(found) > 0
+    at_size = dataclasses.replace(weights, config=of_size(weights.config, size))
+    np.testing.assert_array_equal(found, logits(at_size, images_of(size)))

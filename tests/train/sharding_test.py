@@ -23,8 +23,16 @@ def test_a_batch_that_does_not_divide_over_the_devices_is_refused(batch_size):
     eight = types.SimpleNamespace(devices=np.empty(8))
     message = rf"--set=train\.batch_size={batch_size}: .* multiple of the 8 devices"
     with pytest.raises(UserError, match=message):
-        sharding.check_batch_size(batch_size, eight)
-    sharding.check_batch_size(8 * batch_size, eight)
+        sharding.check_batch_size(batch_size, 1, eight)
+    sharding.check_batch_size(8 * batch_size, 1, eight)
+
+
+def test_the_parts_of_a_batch_have_to_divide_too():
+    two = types.SimpleNamespace(devices=np.empty(2))
+    message = r"batch_size=12: .* multiple of the 2 devices times train\.accumulation=4"
+    with pytest.raises(UserError, match=message):
+        sharding.check_batch_size(12, 4, two)
+    sharding.check_batch_size(16, 4, two)
 
 
 def test_values_survive_the_placement():

@@ -57,9 +57,9 @@ def states(monkeypatch):
     return found, numbers, batch
 
 
-def by_hand(state, batch):
-    """The loss and its gradient in NumPy, with the noise of that step."""
-    key = jax.random.fold_in(state.key, state.step)
+def by_hand(state, batch, key=None):
+    """The loss and its gradient in NumPy, with the noise of that step or of a given key."""
+    key = jax.random.fold_in(state.key, state.step) if key is None else key
     matrix = np.asarray(state.params["matrix"], np.float64) + np.asarray(
         jax.random.normal(key, (4, 2))
     )
@@ -67,7 +67,7 @@ def by_hand(state, batch):
     probabilities = exponents / exponents.sum(-1, keepdims=True)
     target = (1 - SMOOTHING) * np.eye(2)[batch["label"]] + SMOOTHING / 2
     loss = -(target * np.log(probabilities)).sum(-1).mean()
-    return loss, batch["inputs"].T @ (probabilities - target) / 3
+    return loss, batch["inputs"].T @ (probabilities - target) / len(target)
 
 
 def test_a_step_descends_the_gradient_of_the_loss_that_it_reports(states):
@@ -79,6 +79,29 @@ def test_a_step_descends_the_gradient_of_the_loss_that_it_reports(states):
         assert some["loss"] == pytest.approx(loss, rel=1e-5)
         assert some["gradient_norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
         assert some["parameter_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_parts", [2, 3, 6])
+def test_a_batch_in_parts_gives_the_mean_of_their_gradients(states, num_parts):
+    found, _, _ = states
+    before = found[0]
+    rng = np.random.default_rng(1)
+    inputs = rng.standard_normal((6, 4)).astype(np.float32)
+    batch = {"inputs": inputs, "label": np.array([0, 1, 1, 0, 1, 0], np.int32)}
+    take = make_train_step(TASK, CONFIG, optax.sgd(RATE), SMOOTHING, num_parts)
+    after, some = take(jax.tree.map(jnp.copy, before), batch)
+    keys = jax.random.split(jax.random.fold_in(before.key, before.step), num_parts)
+    losses, gradients = [], []
+    for number, key in enumerate(keys):
+        part = {name: array[number::num_parts] for name, array in batch.items()}
+        loss, gradient = by_hand(before, part, key)
+        losses.append(loss)
+        gradients.append(gradient)
+    expected = np.asarray(before.params["matrix"]) - RATE * np.mean(gradients, axis=0)
+    np.testing.assert_allclose(after.params["matrix"], expected, rtol=1e-4, atol=1e-6)
+    assert some["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert int(after.model_state["calls"]) == num_parts
+    assert int(after.step) == 1
 
 
 def test_steps_and_statistics_are_carried_on_and_the_key_stays(states):

@@ -5,15 +5,14 @@
 import os
 import pathlib
 import pickle
-import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import atomic_file
-from perceiver_bench.model.weights.pickle_reader import PickleReader, RefusedError
+from perceiver_bench.pickles import read_pickle
 
 Parameters = dict[str, dict[str, np.ndarray]]
 """Arrays by Haiku module and name."""
@@ -31,23 +30,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     try:
         with pathlib.Path(path).open("rb") as file:
-            return _read(file, path)
+            return read_pickle(file, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _read(file: BinaryIO, path: str | os.PathLike[str]) -> Any:
-    reader = PickleReader(file)
-    try:
-        return reader.read()
-    except RefusedError as error:
-        raise UserError(f"{path}: refused at byte {reader.position}: {error}") from error
-    # What a garbled file makes of the opcode decoder and of NumPy's own checks. The
-    # deprecation is that of an odd escape in a string, where warnings are errors.
-    except (ValueError, LookupError, OverflowError, struct.error, DeprecationWarning) as error:
-        raise UserError(
-            f"{path}: not a pickle, or a damaged one (at byte {reader.position}); fetch it again"
-        ) from error
 
 
 def load_params(path: str | os.PathLike[str]) -> tuple[Parameters, Parameters]:

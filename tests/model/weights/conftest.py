@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
 import shutil
-import sys
-import types
 
 import pytest
 from random_networks import RELEASED_SMALL, random_weights
@@ -27,20 +25,3 @@ def saved_flow(tmp_path_factory):
 def flow_folder(saved_flow, tmp_path):
     """A copy of `saved_flow` that a test may change."""
     return shutil.copytree(saved_flow, tmp_path / "flow")
-
-
-@pytest.fixture
-def fake_class(monkeypatch):
-    """Makes a mapping class importable under the name that old files hold."""
-
-    def make(module_name, name):
-        module = types.ModuleType(module_name)
-        cls = type(name, (dict,), {"__reduce__": lambda self: (cls, (dict(self),))})
-        cls.__module__ = module_name
-        setattr(module, name, cls)
-        for parent in ("haiku", "haiku._src"):
-            monkeypatch.setitem(sys.modules, parent, types.ModuleType(parent))
-        monkeypatch.setitem(sys.modules, module_name, module)
-        return cls
-
-    return make

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_pickles import PROTOCOLS, TREE, write
+from small_pickles import PROTOCOLS, TREE, fake_class, write
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights import unpickle
@@ -71,8 +71,8 @@ def test_old_numpy_names_are_read(protocol, tmp_path):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("name", ["FlatMapping", "FlatMap", "frozendict"])
-def test_haiku_mappings_are_read_as_dicts(name, protocol, tmp_path, fake_class):
-    mapping = fake_class("haiku._src.data_structures", name)
+def test_haiku_mappings_are_read_as_dicts(name, protocol, tmp_path, monkeypatch):
+    mapping = fake_class(monkeypatch, "haiku._src.data_structures", name)
     tree = mapping({module: mapping(leaves) for module, leaves in TREE.items()})
     data = pickle.dumps(tree, protocol)
     params, state = unpickle.load_params(write(tmp_path, data))

@@ -7,6 +7,7 @@ import collections
 import contextlib
 import copyreg
 import functools
+import io
 import operator
 import os
 import pathlib
@@ -18,10 +19,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_pickles import PROTOCOLS, TREE, write
+from small_pickles import PROTOCOLS, TREE, fake_class, write
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights import unpickle
+from perceiver_bench.pickles import read_pickle
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("pickles")
 
 
 def assert_refused(folder, data, match="checkpoint.pystate: "):
@@ -84,10 +91,10 @@ class Instance:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 @pytest.mark.parametrize("kind", [*hostile_objects(""), "instance"])
-def test_hostile_files_call_nothing(kind, protocol, tmp_path, fake_class):
+def test_hostile_files_call_nothing(kind, protocol, tmp_path, monkeypatch):
     marker = tmp_path / "called"
     hostile = Instance() if kind == "instance" else hostile_objects(marker)[kind]
-    mapping = fake_class("haiku._src.data_structures", "FlatMapping")
+    mapping = fake_class(monkeypatch, "haiku._src.data_structures", "FlatMapping")
     for tree in (hostile, {"linear": {"w": hostile}}, mapping({"linear": hostile})):
         assert_refused(tmp_path, pickle.dumps(tree, protocol))
         assert not marker.exists()
@@ -233,6 +240,69 @@ def test_bytes_repeated_from_the_memo_cannot_fill_the_memory(tmp_path):
     once = b"c_codecs\nencode\n(h\x00h\x01tR"
     head = b"X" + struct.pack("<I", 10_000) + b"a" * 10_000 + b"q\x00" + text("latin1") + b"q\x01"
     assert_refused(tmp_path, head + once * 1000 + b".", match="more array bytes")
+
+
+# Lists, and the strings of Python 2.
+
+
+def read(data, *, lists=True):
+    return read_pickle(io.BytesIO(data), "batch", lists=lists)
+
+
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
+def test_lists_are_read_where_they_are_asked_for(protocol):
+    tree = {"numbers": [1, 2], "one": ["a"], "none": [], "within": [[{"b": [True]}], 1.5, None]}
+    data = pickle.dumps(tree, protocol)
+    assert read(data) == tree
+    with pytest.raises(UserError, match=r"batch: refused .* a value of type list"):
+        read(data, lists=False)
+    (array,) = read(pickle.dumps([np.arange(3)], protocol))
+    np.testing.assert_array_equal(array, np.arange(3))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_keys_of_bytes_are_text(protocol):
+    assert read(pickle.dumps({b"data": b"\xff"}, protocol)) == {"data": b"\xff"}
+
+
+def test_strings_of_python_2_are_text_of_latin1():
+    # cPickle.dumps({'a': 'b', 'c\xe9': 'd' * 300}, 2)
+    data = b"\x80\x02}q\x01(U\x01aU\x01bq\x02U\x02c\xe9T\x2c\x01\x00\x00" + b"d" * 300 + b"u."
+    assert read(data) == pickle.loads(data, encoding="latin1") == {"a": "b", "cé": "d" * 300}
+
+
+def test_arrays_of_python_2_are_read():
+    # cPickle.dumps(numpy.arange(3, dtype='>i2'), 2)
+    data = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85"
+    data += b"U\x01b\x87Rq\x03(K\x01K\x03\x85cnumpy\ndtype\nq\x04U\x02i2K\x00K\x01\x87Rq\x05"
+    data += b"(K\x03U\x01>NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+    data += b"U\x06\x00\x00\x00\x01\x00\x02tb."
+    array = read(data)
+    np.testing.assert_array_equal(array, pickle.loads(data, encoding="latin1"))
+    assert array.tolist() == [0, 1, 2]
+    assert array.dtype == np.dtype("=i2")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("call within", pickle.dumps([{"a": [Call(os.system, "false")]}])),
+        ("list within itself", b"]q\x00h\x00a."),
+        ("list in two places", pickle.dumps([[1]] * 2, 4)),
+        ("lists shared", pickle.dumps(functools.reduce(lambda x, _: [x, x], range(30), []))),
+        ("deep lists", b"]" * 200_000 + b"a" * 199_999 + b"."),
+        ("items for a dict", b"}K\x01a."),
+        ("many items for a dict", b"}(K\x01e."),
+        ("tuple within", pickle.dumps([(1,)])),
+        ("string cut short", b"T\xff\xff\xff\x7fabc."),
+        ("string of a negative length", b"T\xff\xff\xff\xffabc."),
+        ("text that is no Latin-1", NDARRAY + b"(K\x03\x85" + FLOAT32 + text("€") + b"tR."),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_odd_lists_and_strings_are_refused(name, data):  # noqa: ARG001
+    with pytest.raises(UserError, match=r"batch: "):
+        read(data)
 
 
 VALID = [pickle.dumps({"params": TREE, "state": TREE}, protocol) for protocol in PROTOCOLS]
