@@ -15,6 +15,7 @@ goes to benchmarks/imagenet_input.md. Let nothing else run on the machine.
 import argparse
 import concurrent.futures
 import datetime
+import importlib.metadata
 import itertools
 import multiprocessing
 import os
@@ -49,16 +50,18 @@ JOBS = {
 class Repeated:
     """`count` images of some files, decoded when they are asked for; a `Source`."""
 
-    def __init__(self, paths: list[pathlib.Path], count: int):
+    def __init__(self, paths: list[pathlib.Path], count: int, config: api.ImageData):
         self.paths = paths
         self.count = count
+        self.config = config
         self.fingerprint = {}
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> api.Example:
-        pixels = decoding.decode(self.paths[index % len(self.paths)].read_bytes())
+        content = self.paths[index % len(self.paths)].read_bytes()
+        pixels = decoding.decode(content, self.config.protocol)
         return {"name": str(index), "pixels": pixels, "label": 0, "is_bad": False}
 
 
@@ -74,7 +77,8 @@ def plain_rate(paths: list[pathlib.Path], count: int) -> float:
 
 def rate(job: str, paths: list[pathlib.Path], count: int) -> float:
     """Returns the images a second that a job of the pipeline prepares."""
-    config, source = JOBS[job], Repeated(paths, count)
+    config = JOBS[job]
+    source = Repeated(paths, count, config)
     prepare = common.preprocess(NUM_CLASSES, config, {})
     if job.startswith("evaluation"):
         start = time.perf_counter()
@@ -165,10 +169,11 @@ def main(argv: list[str]) -> int:
         print(f"imagenet_input.py: --images={flags.images}: no *.JPEG below it", file=sys.stderr)
         return 2
     machine = table.hardware()
-    sizes = [decoding.decode(path.read_bytes()).shape for path in paths]
+    sizes = [decoding.decode(path.read_bytes(), "original").shape for path in paths]
     megapixels = statistics.mean(height * width for height, width, _ in sizes) / 1e6
     text = (
-        f"{machine['cpu']}, {machine['cores']} cores; Pillow {PIL.__version__}, NumPy"
+        f"{machine['cpu']}, {machine['cores']} cores; Pillow {PIL.__version__},"
+        f" simplejpeg {importlib.metadata.version('simplejpeg')}, NumPy"
         f" {np.__version__}; {datetime.date.today()}; {flags.rounds} rounds of {flags.count}"
         f" images of {megapixels:.2f} megapixels on average\n\n"
         f"{markdown(*measure(paths, flags.rounds, flags.count))}\n"

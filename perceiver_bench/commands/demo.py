@@ -8,6 +8,7 @@ are not of this data.
 """
 
 import pathlib
+import shutil
 
 from absl import logging
 
@@ -27,7 +28,11 @@ def demo(*, workdir: pathlib.Path, results_dir: pathlib.Path, seed: int) -> str:
         folder = workdir / name.replace("/", "_")
         data_dir = folder / "data"
         if not data_dir.exists():
-            task.write_demo(data_dir, seed)
+            # Whole or not at all: what was left half written would be taken for the data.
+            unfinished = folder / "data.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            task.write_demo(unfinished, seed)
+            unfinished.rename(data_dir)
         logging.info("%s: data in %s", name, data_dir)
         for preset in task.demo_presets:
             train(

@@ -5,10 +5,12 @@
 from perceiver_bench import api
 
 try:
+    import array_record  # noqa: F401
     import PIL  # noqa: F401
+    import simplejpeg  # noqa: F401
 except ImportError as error:
     raise api.MissingDependency(
-        "Pillow is missing; pip install 'perceiver-bench[imagenet]'"
+        "Pillow, simplejpeg or array_record is missing; pip install 'perceiver-bench[imagenet]'"
     ) from error
 
 from . import cifar10, ilsvrc2012, resolution

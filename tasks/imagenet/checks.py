@@ -85,11 +85,11 @@ def can_look(files: ImageFiles) -> bool:
 
 
 def fault(content: bytes) -> str | None:
-    """Returns why a file cannot be decoded, or None if it can."""
+    """Returns why a file cannot be decoded (by the protocol `original`), or None if it can."""
     if not content:
         return "empty"
     try:
-        decoding.decode(content)
+        decoding.decode(content, "original")
     except decoding.BadImage as error:
         return str(error)
     return None

@@ -45,10 +45,9 @@ def task(
 
 
 def preprocess(num_classes: int, config: api.ImageData, assets: Mapping[str, bytes]) -> api.Prepare:
-    """Returns `example -> arrays`: `images` [H, W, 3], `label` and `weight`, which is 0 for a
-    bad file; `real_labels` [classes] where they are known.
+    """Returns `example -> arrays`: `images` [H, W, 3], `label`, `weight` (0 for a bad file).
 
-    Training arrays also have what `mix` needs.
+    `real_labels` [classes] is there where they are known, and in training what `mix` needs.
     """
     del assets
     return functools.partial(_prepare, num_classes, config)

@@ -6,7 +6,6 @@ from perceiver_bench import api
 
 from . import classes, common, demo, presets, shards, source
 
-
 CLASSES = tuple(zip(classes.WNIDS, classes.NAMES, strict=True))
 """The wnid and the name of each class, by label."""
 

@@ -14,6 +14,7 @@ from perceiver_bench import api
 
 from . import checks, decoding, layouts, real_labels, shard_files
 from .files import ImageFiles
+from .preprocessing import Protocol
 
 _NOTHING = np.zeros((1, 1, 3), np.uint8)
 
@@ -29,6 +30,7 @@ class ImageSource:
         files: the encoded images.
         checked: what is known of them.
         skip_bad: how many bad ones may be left out, those of `checked` among them.
+        protocol: who decodes them.
         real: the labels that are right of every image, or None.
     """
 
@@ -37,11 +39,13 @@ class ImageSource:
         files: ImageFiles,
         checked: checks.Checked,
         skip_bad: int,
+        protocol: Protocol,
         real: real_labels.RealLabels | None = None,
     ):
         self.files = files
         self.checked = checked
         self.skip_bad = skip_bad
+        self.protocol: Protocol = protocol
         self._real = real
         self._bad = dict(checked.bad)
         self._lock = threading.Lock()
@@ -80,7 +84,7 @@ class ImageSource:
         if index in self._bad:
             return None
         try:
-            return decoding.decode(self.files.read(index))
+            return decoding.decode(self.files.read(index), self.protocol)
         except decoding.BadImage as error:
             with self._lock:
                 self._bad[index] = str(error)
@@ -111,4 +115,4 @@ def open_source(config: api.ImageData, data_dir: pathlib.Path, split: str) -> Im
     if config.real_labels and split == "validation":
         labels = real_labels.read(pathlib.Path(config.real_labels).expanduser())
         real = real_labels.of_images(labels, files.names)
-    return ImageSource(files, checked, config.skip_bad, real)
+    return ImageSource(files, checked, config.skip_bad, config.protocol, real)

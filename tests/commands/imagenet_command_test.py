@@ -74,10 +74,8 @@ def forward(preset, images, **changes):
     config = registry.get(TASK).presets[preset]
     config = overrides.apply(config, [*SMALL, *(f"{k}={v}" for k, v in changes.items())])
     prepare = common.preprocess(1000, config.data, {})
-    arrays = [
-        prepare({"pixels": decoding.decode(one.content), "label": 0, "is_bad": False}, None)
-        for one in images
-    ]
+    pixels = [decoding.decode(one.content, config.data.protocol) for one in images]
+    arrays = [prepare({"pixels": one, "label": 0, "is_bad": False}, None) for one in pixels]
     batch = {"images": np.stack([one["images"] for one in arrays])}
     run = Forward(config.model, batch)
     run.load(network(preset))
@@ -132,7 +130,7 @@ def test_the_sweep_over_resolutions_is_that_of_single_sizes(flagged, images, tmp
     code, _, errors = command(capsys, *flags)
     assert code == 0, errors
     (record,) = records(tmp_path)
-    assert list(record["metrics"])[0] == "top1_accuracy_at_100_percent"
+    assert next(iter(record["metrics"])) == "top1_accuracy_at_100_percent"
     assert len(record["metrics"]) == len(resolution.PERCENTAGES)
     for percentage, side in ((100, 32), (50, 16), (125, 40)):
         logits = forward("tiny_learned", images, **{"data.size": f"{side},{side}"})

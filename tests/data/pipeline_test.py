@@ -99,7 +99,8 @@ def test_a_mixed_batch_is_made_of_twice_as_many_examples_and_goes_on_where_it_st
     plain = pipeline.training_batches(source(30), prepare, 8, 0, num_steps=100)
     old = pipeline.training_batches(source(30), prepare, 4, 0, 100, sum_of_pairs)
     for batch in labels(plain, 5):
-        assert next(old)["label"].tolist() == [a + 100 * b for a, b in zip(batch[:4], batch[4:])]
+        due = [batch[place] + 100 * batch[4 + place] for place in range(4)]
+        assert next(old)["label"].tolist() == due
     state = json.loads(json.dumps(old.get_state()))
     new = pipeline.training_batches(source(30), prepare, 4, 0, 100, sum_of_pairs)
     new.set_state(state)

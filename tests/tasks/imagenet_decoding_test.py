@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of true format, good and broken, against colours known beforehand."""
 
+import concurrent.futures
+import functools
 import io
 import struct
 
@@ -11,10 +13,17 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFile
 import pytest
+import simplejpeg
 from perceiver_bench.tasks.imagenet import decoding
 
 ADOBE = b"\xff\xee\x00\x0eAdobe\x00d\x00\x00\x00\x00\x00"
 END = b"\xff\xd9"
+PROTOCOLS = ["original", "pillow"]
+
+
+@pytest.fixture(params=PROTOCOLS)
+def decode(request):
+    return functools.partial(decoding.decode, protocol=request.param)
 
 
 def picture(height=67, width=101, channels=3):
@@ -59,17 +68,46 @@ every_kind = pytest.mark.parametrize("content", KINDS.values(), ids=KINDS.keys()
 @pytest.mark.parametrize(
     "options", [{}, {"subsampling": 0}, {"progressive": True}, {"restart_marker_blocks": 2}]
 )
-def test_jpegs_have_their_colours(options):
-    assert close(decoding.decode(encoded(picture(), quality=95, **options)), picture())
+def test_jpegs_have_their_colours(decode, options):
+    assert close(decode(encoded(picture(), quality=95, **options)), picture())
 
 
-def test_pixels_are_those_of_pillow():
+def test_pixels_are_those_of_pillow_in_its_protocol_alone():
     due = np.asarray(PIL.Image.open(io.BytesIO(JPEG)))
-    np.testing.assert_array_equal(decoding.decode(JPEG), due)
+    np.testing.assert_array_equal(decoding.decode(JPEG, "pillow"), due)
+    assert (decoding.decode(JPEG, "original") != due).mean() > 0.2
 
 
-def test_grey_jpegs_get_three_equal_channels():
-    found = decoding.decode(encoded(picture(), mode="L", quality=95))
+def test_samplings_that_simplejpeg_does_not_know_are_left_to_pillow(decode):
+    # Blue differences finer than all else; one of each colour for 2 x 4 of brightness.
+    for sampling in (b"\x11\x22\x11", b"\x24\x11\x11"):
+        frame = JPEG.index(b"\xff\xc0")
+        changed = bytearray(JPEG)
+        changed[frame + 11 : frame + 18 : 3] = sampling
+        with pytest.raises(ValueError, match="subsampling"):
+            simplejpeg.decode_jpeg(bytes(changed), "RGB", strict=False)
+        due = np.asarray(PIL.Image.open(io.BytesIO(changed)))
+        np.testing.assert_array_equal(decode(bytes(changed)), due)
+
+
+def test_stray_bytes_before_the_end_do_not_matter(decode):
+    # libjpeg warns of them.
+    stray = JPEG[:-2] + b"\x00" * 40 + END
+    with pytest.raises(ValueError, match="extraneous"):
+        simplejpeg.decode_jpeg(stray, "RGB")
+    np.testing.assert_array_equal(decode(stray), decode(JPEG))
+
+
+def test_images_are_decoded_side_by_side(decode):
+    contents = list(KINDS.values()) * 25
+    due = [decode(content) for content in KINDS.values()] * 25
+    with concurrent.futures.ThreadPoolExecutor(8) as executor:
+        for found, expected in zip(executor.map(decode, contents), due, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_grey_jpegs_get_three_equal_channels(decode):
+    found = decode(encoded(picture(), mode="L", quality=95))
     assert close(found, np.repeat(picture()[..., :1], 3, axis=-1))
     assert (found[..., :1] == found).all()
 
@@ -79,18 +117,18 @@ def without_black(stored):
     return stored[..., :3].astype(int) * stored[..., 3:] // 255
 
 
-def test_four_channels_of_adobe_are_stored_inverted():
+def test_four_channels_of_adobe_are_stored_inverted(decode):
     # Pillow writes 255 less the ink, and Adobe's mark.
     assert ADOBE in CMYK
-    assert close(decoding.decode(CMYK), without_black(255 - picture(channels=4)))
+    assert close(decode(CMYK), without_black(255 - picture(channels=4)))
 
 
-def test_four_channels_without_the_mark_of_adobe_are_not_inverted():
+def test_four_channels_without_the_mark_of_adobe_are_not_inverted(decode):
     plain = CMYK.replace(ADOBE, b"")
-    assert close(decoding.decode(plain), without_black(picture(channels=4)))
+    assert close(decode(plain), without_black(picture(channels=4)))
 
 
-def test_four_channels_of_light_and_black():
+def test_four_channels_of_light_and_black(decode):
     # The same numbers as luminance and two differences of colour: ITU-R BT.601.
     stored = 255 - picture(channels=4).astype(float)
     luminance, blue, red = stored[..., 0], stored[..., 1] - 128, stored[..., 2] - 128
@@ -102,7 +140,7 @@ def test_four_channels_of_light_and_black():
     inks = 255 - np.clip(np.stack(colours, axis=-1), 0, 255)
     due = without_black(np.concatenate([inks, stored[..., 3:]], axis=-1).astype(np.uint8))
     ycck = CMYK.replace(ADOBE, ADOBE[:-1] + b"\x02")
-    found = decoding.decode(ycck)
+    found = decode(ycck)
     assert np.abs(found.astype(int) - due).mean() < 2
 
 
@@ -115,13 +153,13 @@ def test_four_channels_of_light_and_black():
         b"Exif\0\0",
     ],
 )
-def test_broken_exif_is_not_read(exif):
+def test_broken_exif_is_not_read(decode, exif):
     # Warnings are errors here.
-    found = decoding.decode(with_segment(JPEG, 0xE1, exif))
-    np.testing.assert_array_equal(found, decoding.decode(JPEG))
+    found = decode(with_segment(JPEG, 0xE1, exif))
+    np.testing.assert_array_equal(found, decode(JPEG))
 
 
-def test_metadata_of_all_kinds_change_nothing():
+def test_metadata_of_all_kinds_change_nothing(decode):
     changed = JPEG
     for kind, content in (
         (0xE2, b"MPF\0" + bytes(30)),
@@ -130,56 +168,56 @@ def test_metadata_of_all_kinds_change_nothing():
         (0xFE, b"a comment with an end in it" + END),
     ):
         changed = with_segment(changed, kind, content)
-    np.testing.assert_array_equal(decoding.decode(changed), decoding.decode(JPEG))
+    np.testing.assert_array_equal(decode(changed), decode(JPEG))
 
 
-def test_the_orientation_of_exif_is_ignored():
+def test_the_orientation_of_exif_is_ignored(decode):
     exif = PIL.Image.Exif()
     exif[274] = 6
     turned = encoded(picture(), quality=95, exif=exif)
-    np.testing.assert_array_equal(decoding.decode(turned), decoding.decode(JPEG))
+    np.testing.assert_array_equal(decode(turned), decode(JPEG))
 
 
 @pytest.mark.parametrize(
     "content", [JPEG, PROGRESSIVE, CMYK, PNG], ids=["jpeg", "prog", "cmyk", "png"]
 )
-def test_bytes_after_the_image_are_allowed(content):
+def test_bytes_after_the_image_are_allowed(decode, content):
     for more in (b"\0" * 9, b"\r\n", JPEG, END):
-        np.testing.assert_array_equal(decoding.decode(content + more), decoding.decode(content))
+        np.testing.assert_array_equal(decode(content + more), decode(content))
 
 
 @pytest.mark.parametrize(
     "content", [JPEG, PROGRESSIVE, CMYK, PNG], ids=["jpeg", "prog", "cmyk", "png"]
 )
 @pytest.mark.parametrize("fills", [False, True])
-def test_files_cut_anywhere_are_bad(monkeypatch, content, fills):
+def test_files_cut_anywhere_are_bad(decode, monkeypatch, content, fills):
     # Whatever else in the process has told Pillow.
     monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", fills)
     for length in [*range(8, len(content) - 1, 97), len(content) - 2, len(content) - 1]:
         with pytest.raises(decoding.BadImage, match=r"cut short|damaged"):
-            decoding.decode(content[:length])
+            decode(content[:length])
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "progressive", "cmyk"])
 @pytest.mark.parametrize("share", [0.6, 0.75, 0.9])
-def test_files_cut_and_closed_are_bad(kind, share):
+def test_files_cut_and_closed_are_bad(decode, kind, share):
     content = KINDS[kind]
     with pytest.raises(decoding.BadImage, match=r"cut short|damaged"):
-        decoding.decode(content[: int(share * len(content))] + END)
+        decode(content[: int(share * len(content))] + END)
 
 
-def test_a_whole_picture_may_end_in_grey():
+def test_a_whole_picture_may_end_in_grey(decode):
     grey = np.full((40, 40, 3), 128, np.uint8)
     for options in ({}, {"progressive": True}):
-        np.testing.assert_array_equal(decoding.decode(encoded(grey, **options)), grey)
+        np.testing.assert_array_equal(decode(encoded(grey, **options)), grey)
 
 
-def test_the_end_of_a_thumbnail_is_not_the_end():
+def test_the_end_of_a_thumbnail_is_not_the_end(decode):
     thumbnail = b"Exif\0\0" + encoded(picture(8, 8))
     whole = with_segment(JPEG, 0xE1, thumbnail)
-    np.testing.assert_array_equal(decoding.decode(whole), decoding.decode(JPEG))
+    np.testing.assert_array_equal(decode(whole), decode(JPEG))
     with pytest.raises(decoding.BadImage, match="cut short"):
-        decoding.decode(whole[: len(whole) // 2])
+        decode(whole[: len(whole) // 2])
 
 
 @pytest.mark.parametrize(
@@ -198,9 +236,9 @@ def test_the_end_of_a_thumbnail_is_not_the_end():
         (PNG[:20], "^cut short$"),
     ],
 )
-def test_what_is_no_image_is_told(content, reason):
+def test_what_is_no_image_is_told(decode, content, reason):
     with pytest.raises(decoding.BadImage, match=reason):
-        decoding.decode(content)
+        decode(content)
 
 
 def claiming(width, height):
@@ -212,29 +250,31 @@ def claiming(width, height):
 
 @pytest.mark.parametrize(("width", "height"), [(65535, 65535), (8193, 8192)])
 @pytest.mark.parametrize("number", [0, 1])
-def test_bombs_are_refused_before_they_are_unpacked(monkeypatch, width, height, number):
+def test_bombs_are_refused_before_they_are_unpacked(decode, monkeypatch, width, height, number):
     def refuse(*_, **__):
-        raise AssertionError("Pillow has seen it")
+        raise AssertionError("a decoder has seen it")
 
     monkeypatch.setattr(PIL.Image, "open", refuse)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
     with pytest.raises(decoding.BadImage, match=r"larger than 67108864 pixels \(\d+ x \d+\)"):
-        decoding.decode(claiming(width, height)[number])
+        decode(claiming(width, height)[number])
 
 
-def test_a_second_frame_cannot_smuggle_in_another_size():
+def test_a_second_frame_cannot_smuggle_in_another_size(decode):
     begin = JPEG.index(b"\xff\xc0")
     frame = segment(0xC0, struct.pack(">BHH", 8, 60000, 60000) + JPEG[begin + 9 : begin + 19])
     small = JPEG[:begin] + JPEG[begin : begin + 19] + frame + JPEG[begin + 19 :]
     with pytest.raises(decoding.BadImage, match="damaged: frame 2"):
-        decoding.decode(small)
+        decode(small)
 
 
-def test_images_without_pixels_are_refused():
+def test_images_without_pixels_are_refused(decode):
     for content in claiming(0, 5):
         with pytest.raises(decoding.BadImage, match=r"no pixels \(0 x 5\)"):
-            decoding.decode(content)
+            decode(content)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @hypothesis.settings(deadline=None, max_examples=150)
 @hypothesis.given(
     content=st.sampled_from([JPEG, PROGRESSIVE, CMYK, PNG]),
@@ -242,13 +282,13 @@ def test_images_without_pixels_are_refused():
         st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
     ),
 )
-def test_damage_anywhere_gives_an_image_or_is_told(content, changes):
+def test_damage_anywhere_gives_an_image_or_is_told(protocol, content, changes):
     damaged = bytearray(content)
     for place, value in changes:
         damaged[int(place * len(damaged))] = value
     pixels, reason = None, ""
     try:
-        pixels = decoding.decode(bytes(damaged))
+        pixels = decoding.decode(bytes(damaged), protocol)
     except decoding.BadImage as error:
         reason = str(error)
     if pixels is None:
@@ -276,15 +316,24 @@ def test_what_is_no_image_does_not_look_whole():
     assert not decoding.looks_whole(JPEG[:8], PNG[-12:])
 
 
-def test_real_images_are_those_of_pillow(shared):
+def test_real_images_in_both_protocols(shared):
     folder = shared / "data" / "imagenet" / "val"
     if not folder.is_dir():
         pytest.skip(f"needs images of ImageNet in {folder}")
     paths = sorted(folder.glob("*/*.JPEG"))
     assert len(paths) == 100
+    num_values = num_unequal = distance = 0
     for path in paths:
         content = path.read_bytes()
         assert decoding.looks_whole(content[:8], content[-12:])
         with PIL.Image.open(io.BytesIO(content)) as image:
             due = np.asarray(image.convert("RGB"))
-        np.testing.assert_array_equal(decoding.decode(content), due, err_msg=path.name)
+        np.testing.assert_array_equal(decoding.decode(content, "pillow"), due, err_msg=path.name)
+        found = decoding.decode(content, "original").astype(int)
+        assert 0 < np.abs(found - due).max() < 30
+        num_values += due.size
+        num_unequal += np.count_nonzero(found != due)
+        distance += np.abs(found - due).sum()
+    # What TensorFlow's pixels gave.
+    assert num_unequal / num_values == pytest.approx(0.67, abs=0.005)
+    assert distance / num_values == pytest.approx(1.2, abs=0.05)

@@ -280,8 +280,9 @@ def test_both_protocols_on_real_images(shared):
     paths = sorted(folder.glob("*/*.JPEG"))
     assert len(paths) == 100
     for path in paths:
-        pixels = decoding.decode(path.read_bytes())
+        content = path.read_bytes()
         for protocol, rules in RULES.items():
+            pixels = decoding.decode(content, protocol)
             found = preprocessing.prepare_evaluation(pixels, (224, 224), protocol, 224 / 256)
             due = rules(pixels, 224, 224 / 256)
             np.testing.assert_allclose(found, due, rtol=0, atol=3e-5, err_msg=path.name)

@@ -8,7 +8,7 @@ import imagenet_made_files as made
 import numpy as np
 import PIL.Image
 import pytest
-from perceiver_bench.tasks.imagenet import classes, source
+from perceiver_bench.tasks.imagenet import classes, decoding, source
 
 from perceiver_bench import api, errors
 from perceiver_bench.commands import setup
@@ -36,13 +36,16 @@ def name_of(index):
     return f"{classes.WNIDS[LABELS[index]]}/ILSVRC2012_val_{index + 1:08}.JPEG"
 
 
-def test_examples_are_the_decoded_files(tmp_path):
-    images = opened(write(tmp_path))
+@pytest.mark.parametrize("protocol", ["original", "pillow"])
+def test_examples_are_the_decoded_files(tmp_path, protocol):
+    images = opened(write(tmp_path), protocol=protocol)
     assert len(images) == len(LABELS)
     for index, (label, content) in enumerate(zip(LABELS, PICTURES, strict=True)):
         example = images[index]
-        pixels = np.asarray(PIL.Image.open(io.BytesIO(content)))
-        np.testing.assert_array_equal(example.pop("pixels"), pixels)
+        pixels = example.pop("pixels")
+        np.testing.assert_array_equal(pixels, decoding.decode(content, protocol))
+        of_pillow = np.asarray(PIL.Image.open(io.BytesIO(content)))
+        assert np.array_equal(pixels, of_pillow) == (protocol == "pillow")
         assert example == {"name": name_of(index), "label": label, "is_bad": False}
 
 
