@@ -58,6 +58,15 @@ _NETWORKS = {"": api.imagenet_fourier, "_learned": api.imagenet_learned}
 _NETWORKS["_convolution"] = api.imagenet_conv
 
 
+def _tiny_learned() -> api.ModelConfig:
+    """Few positions with few channels: they have to be learned within minutes."""
+    model = api.imagenet_learned(size=(24, 24), **_TINY)
+    assert isinstance(model.input, api.ImageInput)
+    position = api.LearnedPosition(channels=32, projected_channels=32)
+    inputs = dataclasses.replace(model.input, channels=32, position=position)
+    return dataclasses.replace(model, input=inputs)
+
+
 def _run(model: api.ModelConfig, training: api.TrainConfig, **data: Any) -> api.RunConfig:
     assert isinstance(model.input, api.ImageInput)
     return api.RunConfig(
@@ -89,12 +98,9 @@ def imagenet_presets() -> dict[str, api.RunConfig]:
         for kind, network in _NETWORKS.items()
     }
     tiny = {
-        f"tiny{kind}": _run(
-            network(size=(32, 32), **_TINY),
-            _adamw(epochs=40, batch_size=64, evaluate_every=500, checkpoint_every=500),
-            augmentation=_LIGHT,
-        )
-        for kind, network in _NETWORKS.items()
+        "tiny": (api.imagenet_fourier(size=(32, 32), **_TINY), 15),
+        "tiny_learned": (_tiny_learned(), 40),
+        "tiny_convolution": (api.imagenet_conv(size=(32, 32), **_TINY), 10),
     }
     return {
         **paper,
@@ -107,7 +113,14 @@ def imagenet_presets() -> dict[str, api.RunConfig]:
             _adamw(epochs=30, batch_size=128),
             augmentation=_LIGHT,
         ),
-        **tiny,
+        **{
+            name: _run(
+                model,
+                _adamw(epochs=epochs, batch_size=32, evaluate_every=500, checkpoint_every=500),
+                augmentation=_LIGHT,
+            )
+            for name, (model, epochs) in tiny.items()
+        },
     }
 
 
