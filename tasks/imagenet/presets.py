@@ -98,8 +98,8 @@ def imagenet_presets() -> dict[str, api.RunConfig]:
         for kind, network in _NETWORKS.items()
     }
     tiny = {
-        "tiny": (api.imagenet_fourier(size=(32, 32), **_TINY), 15),
-        "tiny_learned": (_tiny_learned(), 40),
+        "tiny": (api.imagenet_fourier(size=(32, 32), **_TINY), 25),
+        "tiny_learned": (_tiny_learned(), 90),
         "tiny_convolution": (api.imagenet_conv(size=(32, 32), **_TINY), 10),
     }
     return {

@@ -118,8 +118,8 @@ def test_linear_models_of_pixels_tell_little(splits):
         blocks = images.reshape(-1, 16, 2, 16, 2, 3).mean((2, 4))
         return blocks.reshape(len(images), -1) / 255 - 0.5
 
-    assert held_out_accuracy(NearestCentroid(), splits, pixels) < 0.3
-    assert held_out_accuracy(LogisticRegression(C=0.01, max_iter=300), splits, pixels) < 0.4
+    assert held_out_accuracy(NearestCentroid(), splits, pixels) < 0.6
+    assert held_out_accuracy(LogisticRegression(C=0.01, max_iter=300), splits, pixels) < 0.6
 
 
 @pytest.fixture
