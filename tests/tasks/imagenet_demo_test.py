@@ -125,6 +125,7 @@ def test_linear_models_of_pixels_tell_little(splits):
 @pytest.fixture
 def few(monkeypatch):
     """Makes the sets small."""
+    monkeypatch.setattr(demo, "_imagenet_files", demo._imagenet_files.__wrapped__)
     monkeypatch.setattr(demo, "NUM_TRAINING", 40)
     monkeypatch.setattr(demo, "NUM_HELD_OUT", 20)
     monkeypatch.setattr(demo, "_CIFAR_BATCH_SIZE", 20)
