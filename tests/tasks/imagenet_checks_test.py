@@ -252,7 +252,7 @@ def test_long_work_tells_how_far_it_is(monkeypatch, caplog):
     list(threads.in_order(abs, 100, "checking images"))
     assert not caplog.records
     monkeypatch.setattr(threads, "_SECONDS_BETWEEN_LINES", -1)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         list(threads.in_order(abs, 1000, "checking images"))
     assert "checking images: 512 of 1,000 images" in caplog.text
 
