@@ -64,7 +64,8 @@ from perceiver_bench.model.presets import (
     perceiver,
     preset,
 )
-from perceiver_bench.pickles import read_pickle
+from perceiver_bench.model.voxels import voxelise
+from perceiver_bench.pickles import Record, read_pickle
 from perceiver_bench.registry import MissingDependency, register, register_average
 from perceiver_bench.task import (
     NO_DATA,
@@ -125,6 +126,7 @@ __all__ = [
     "PositionQuery",
     "Predict",
     "Prepare",
+    "Record",
     "RunConfig",
     "Sample",
     "SentencePieceTokenizer",
@@ -162,5 +164,6 @@ __all__ = [
     "shown",
     "tokenizer_assets",
     "train_sentencepiece",
+    "voxelise",
     "write_atomically",
 ]

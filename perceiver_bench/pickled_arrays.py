@@ -8,7 +8,7 @@ name only, as one of the builders below.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -181,10 +181,21 @@ _GLOBALS = {
 }
 
 
-def known_global(name: str) -> Global:
-    """Returns the global `module name`; raises RefusedError for one that is not known."""
+def class_name(name: str) -> str:
+    """Returns `module.Class` of the global `module Class`."""
+    return name.replace(" ", ".", 1)
+
+
+def known_global(name: str, classes: Collection[str] = ()) -> Global:
+    """Returns the global `module name`: a builder's, or one of `classes`, as `module.Class`.
+
+    Raises:
+        RefusedError: for one that is neither.
+    """
+    if class_name(name) in classes:
+        return Global(name, ArrayBuilder.build_nothing)
     if name not in _GLOBALS:
-        shown = ".".join(name[:80].split(" "))
+        shown = class_name(name[:80])
         raise RefusedError(f"it names {shown!r}, which no array needs and which may do harm")
     return Global(name, _GLOBALS[name])
 
@@ -202,3 +213,10 @@ def finished(value: Any) -> Any:
     if value.value is None:
         raise RefusedError("an array without values")
     return value.value
+
+
+def finished_tuple(items: Iterable[Any]) -> tuple:
+    """Returns a tuple of `items`, with the arrays that stand-ins hold by now in their place."""
+    return tuple(
+        item.value if type(item) is _Array and item.value is not None else item for item in items
+    )

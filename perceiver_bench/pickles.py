@@ -10,9 +10,11 @@ A subclass of `pickle.Unpickler` would not do: a file of one megabyte crashes it
 of a deep tuple) or claims 32 GB (a large memo index), before `find_class` is asked.
 """
 
+import dataclasses
 import os
 import pickletools
 import struct
+from collections.abc import Collection
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -22,7 +24,9 @@ from perceiver_bench.pickled_arrays import (
     ArrayBuilder,
     Global,
     RefusedError,
+    class_name,
     finished,
+    finished_tuple,
     known_global,
 )
 
@@ -65,17 +69,37 @@ class _Bounded:
         return self._file.tell()
 
 
-def read_pickle(file: BinaryIO, path: str | os.PathLike[str], *, lists: bool = False) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """An object of a class that was neither imported nor made.
+
+    Attributes:
+        name: of the class, as `module.Class`.
+        fields: the attributes by name.
+    """
+
+    name: str
+    fields: dict[str, Any]
+
+
+def read_pickle(
+    file: BinaryIO,
+    path: str | os.PathLike[str],
+    *,
+    lists: bool = False,
+    records: Collection[str] = (),
+) -> Any:
     """Returns the tree in a pickle: nested plain dicts with read-only arrays as leaves.
 
     Arrays are in native byte order, NumPy scalars are arrays without axes, the strings of
-    Python 2 are text of Latin-1. Lists are taken with `lists` alone.
+    Python 2 are text of Latin-1. Lists are taken with `lists` alone. Objects of the classes
+    that `records` names, as `module.Class`, become `Record`s; with them come tuples.
 
     Raises:
         UserError: naming `path`, if the file is damaged, or holds anything but dicts,
-            numbers, strings and arrays of numbers or booleans.
+            numbers, strings, arrays of numbers or booleans, and what was asked for.
     """
-    reader = PickleReader(file, lists=lists)
+    reader = PickleReader(file, lists=lists, records=records)
     try:
         return reader.read()
     except RefusedError as error:
@@ -95,9 +119,14 @@ class PickleReader:
     NumPy's own checks: ValueError, LookupError, OverflowError, struct.error.
     """
 
-    def __init__(self, file: BinaryIO, *, lists: bool = False):
+    def __init__(self, file: BinaryIO, *, lists: bool = False, records: Collection[str] = ()):
         self.position = 0
-        self._lists = lists
+        self._records = records
+        self._containers: set[type] = {dict}
+        if lists:
+            self._containers.add(list)
+        if records:
+            self._containers |= {Record, tuple}
         self._file = _Bounded(file)
         self._stack: list[Any] = []
         self._outer_stacks: list[list[Any]] = []
@@ -105,7 +134,7 @@ class PickleReader:
         self._builder = ArrayBuilder(self._file.size)
 
     def read(self) -> Any:
-        """Returns the value of the pickle: dicts, lists, arrays (read-only), numbers and text.
+        """Returns the value of the pickle, of dicts, arrays (read-only), numbers and text.
 
         Raises:
             RefusedError: if the pickle needs anything else.
@@ -120,7 +149,7 @@ class PickleReader:
         if self._outer_stacks or len(self._stack) != 1 or self.position + 1 != self._file.size:
             raise ValueError("no single value, or bytes after it")
         value = finished(self._stack.pop())
-        _check_tree(value, self._lists)
+        _check_tree(value, self._containers)
         return value
 
     def _step(self, name: str, argument: Any) -> None:
@@ -141,10 +170,10 @@ class PickleReader:
             self._stack = []
         elif name in _TUPLES:
             items = [stack.pop() for _ in range(_TUPLES[name])]
-            stack.append(tuple(reversed(items)))
+            stack.append(finished_tuple(reversed(items)))
         elif name == "TUPLE":
             items = self._pop_mark()
-            self._stack.append(tuple(items))
+            self._stack.append(finished_tuple(items))
         elif name == "EMPTY_DICT":
             stack.append({})
         elif name == "DICT":
@@ -163,22 +192,36 @@ class PickleReader:
         elif name == "SETITEMS":
             self._set_items(self._pop_mark())
         elif name == "GLOBAL":
-            stack.append(known_global(argument))
+            stack.append(known_global(argument, self._records))
         elif name == "STACK_GLOBAL":
             attribute, module = stack.pop(), stack.pop()
             if type(module) is not str or type(attribute) is not str:
                 raise RefusedError("a global whose name is not text")
-            stack.append(known_global(f"{module} {attribute}"))
+            stack.append(known_global(f"{module} {attribute}", self._records))
         elif name == "REDUCE":
             arguments, function = stack.pop(), stack.pop()
             if type(function) is not Global or type(arguments) is not tuple:
                 raise RefusedError("a call of something that is not a known global")
             stack.append(function.build(self._builder, arguments))
+        elif name == "NEWOBJ":
+            arguments, cls = stack.pop(), stack.pop()
+            stack.append(self._new_record(cls, arguments))
         elif name == "BUILD":
             state, target = stack.pop(), stack[-1]
-            self._builder.set_state(target, state)
+            if type(target) is Record and type(state) is dict:
+                target.fields.update(state)
+            else:
+                self._builder.set_state(target, state)
         elif name not in ("PROTO", "FRAME", "STOP"):
             raise RefusedError(f"the opcode {name}")
+
+    def _new_record(self, cls: Any, arguments: Any) -> Record:
+        """Stands for `cls.__new__(cls, *arguments)`."""
+        if type(cls) is not Global or class_name(cls.name) not in self._records:
+            raise RefusedError("a new object of something that is not a known class")
+        if type(arguments) is not tuple or arguments:
+            raise RefusedError("a new object that is made of something")
+        return Record(class_name(cls.name), {})
 
     def _pop_mark(self) -> list[Any]:
         items, self._stack = self._stack, self._outer_stacks.pop()
@@ -203,18 +246,20 @@ class PickleReader:
         target.extend(finished(item) for item in items)
 
 
-def _check_tree(tree: Any, lists: bool) -> None:
-    """Refuses what is no tree of dicts, arrays, numbers and text, and of lists where allowed."""
+def _check_tree(tree: Any, containers: Collection[type]) -> None:
+    """Refuses what is no tree of the containers, arrays, numbers and text."""
     pending = [(tree, 0)]
     seen = set()
     while pending:
         value, depth = pending.pop()
-        if type(value) is dict or (lists and type(value) is list):
-            # A dict within itself, or one in many places, makes a small file endless.
-            if id(value) in seen or depth == _MAX_DEPTH:
+        if type(value) in containers:
+            # A dict within itself, or one in many places, makes a small file endless. There
+            # is only one empty tuple.
+            if value != () and (id(value) in seen or depth == _MAX_DEPTH):
                 raise RefusedError(f"a {type(value).__name__} in two places or too deep")
             seen.add(id(value))
-            items = value.values() if type(value) is dict else value
+            items = value.fields if type(value) is Record else value
+            items = items.values() if type(items) is dict else items
             pending.extend((item, depth + 1) for item in items)
         elif not isinstance(value, np.ndarray | str | bytes | int | float | None):
             raise RefusedError(f"a value of type {type(value).__name__}")

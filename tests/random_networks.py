@@ -84,7 +84,8 @@ def _value(path: str, shape: tuple[int, ...]) -> np.ndarray:
     value = rng.standard_normal(shape, dtype=np.float32)
     if path.endswith(".kernel"):
         sharp = 3.0 if path.endswith(_SHARP) else 1.0
-        inputs = shape[:-1] if path.endswith("convolution.kernel") else shape[-2:-1]
+        is_convolution = path.endswith("convolution.kernel") or len(shape) == 5
+        inputs = shape[:-1] if is_convolution else shape[-2:-1]
         return value * np.float32(sharp / math.sqrt(math.prod(inputs)))
     if path.endswith("_counter"):
         return np.asarray(4, np.int32)

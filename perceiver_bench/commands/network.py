@@ -23,11 +23,13 @@ from perceiver_bench.config import (
     ModelConfig,
     MultimodalInput,
     TextInput,
+    VoxelInput,
 )
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import atomic_file
 from perceiver_bench.model.inference import Forward
 from perceiver_bench.model.presets import preset
+from perceiver_bench.model.voxels import cells_of
 from perceiver_bench.train import weights
 
 
@@ -48,6 +50,14 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
                 "image_points": (None,),
                 "audio_points": (None,),
             }
+        case VoxelInput() as inputs:
+            return {
+                "points": (None, None, 3),
+                "colours": (None, None, 3),
+                "bounds": (None, 6),
+                "proprio": (None, inputs.proprioception),
+                "language": (None, inputs.num_tokens, inputs.token_channels),
+            }
 
 
 # What NumPy makes of files that are no .npz, or damaged ones. The first three are of a single
@@ -55,6 +65,7 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
 _NOT_NPZ = (TypeError, zlib.error, NotImplementedError, zipfile.BadZipFile)
 _NOT_NPZ += (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError)
 _OPTIONAL = ("input_mask", "image_points", "audio_points")
+_INTEGERS = ("inputs", "task", *_OPTIONAL)
 
 
 def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray]:
@@ -79,6 +90,8 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
             f"--inputs={path}: it should hold {', '.join(shapes)};"
             f" missing {sorted(missing)}, unknown {sorted(unknown)}"
         )
+    if "bounds" in arrays and arrays["bounds"].ndim == 1:
+        arrays["bounds"] = arrays["bounds"][None]
     for name, array in arrays.items():
         due = shapes[name]
         if len(array.shape) != len(due) or any(
@@ -98,11 +111,13 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
         _check_tasks(path, arrays, config)
     if isinstance(config.input, MultimodalInput):
         _check_points(path, arrays, config.input)
+    if isinstance(config.input, VoxelInput):
+        _check_scene(path, arrays, config.input)
     if ("image_points" in arrays) != ("audio_points" in arrays):
         raise UserError(f"--inputs={path}: give both image_points and audio_points, or neither")
     # float32 and int32 are what the networks compute in.
     return {
-        name: array.astype(np.float32 if name in ("images", "audio") else np.int32)
+        name: array.astype(np.int32 if name in _INTEGERS else np.float32)
         for name, array in arrays.items()
     }
 
@@ -144,6 +159,28 @@ def _check_points(
         points = arrays.get(name, np.zeros(1, np.int32))
         if points.dtype.kind not in "iu" or points.min() < 0 or points.max() >= size:
             raise UserError(f"--inputs={path}: {name} must be from 0 to {size - 1}")
+
+
+def _check_scene(path: pathlib.Path, arrays: dict[str, np.ndarray], config: VoxelInput) -> None:
+    """Raises UserError for points without colours, or bounds that hold none of them."""
+    points, bounds = arrays["points"], arrays["bounds"]
+    if arrays["colours"].shape != points.shape:
+        raise UserError(f"--inputs={path}: colours must have the shape of points")
+    for name in ("bounds", "proprio", "language"):
+        found = len(arrays[name])
+        if found != len(points) and not (name == "bounds" and found == 1):
+            raise UserError(f"--inputs={path}: {len(points)} scenes in points, {found} in {name}")
+    if not np.all(bounds[:, :3] < bounds[:, 3:]):
+        raise UserError(
+            f"--inputs={path}: bounds must be x, y, z of the lowest corner, then of the highest"
+        )
+    _, inside = cells_of(points.astype(np.float32), bounds.astype(np.float32), config.size)
+    empty = np.flatnonzero(~np.asarray(inside).any(axis=1))
+    if empty.size:
+        raise UserError(
+            f"--inputs={path}: the bounds hold none of the points of scene {empty[0]}; points"
+            " and bounds must be in metres, in one frame"
+        )
 
 
 def forward(

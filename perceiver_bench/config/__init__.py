@@ -51,6 +51,7 @@ from perceiver_bench.config.run import (
     TextData,
     TrainConfig,
 )
+from perceiver_bench.config.voxels import VoxelActions, VoxelInput
 
 __all__ = [
     "AttentionConfig",
@@ -91,6 +92,8 @@ __all__ = [
     "TrainConfig",
     "TransformerConfig",
     "UpsampledFlowField",
+    "VoxelActions",
+    "VoxelInput",
     "from_dict",
     "to_dict",
 ]

@@ -5,19 +5,25 @@
 import dataclasses
 from typing import Literal
 
+from perceiver_bench.config.voxels import VoxelActions, VoxelInput
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttentionConfig:
     """One attention with the MLP that follows it.
 
     `qk_channels` None means as many as the keys' input has; `v_channels` None means as
-    many as `qk_channels`. The MLP is `widening_factor` times as wide as its input.
+    many as `qk_channels`. The MLP is `widening_factor` times as wide as its input. PerAct has
+    no bias in the maps to queries, keys and values, and a gate beside each hidden channel of
+    the MLP (GEGLU).
     """
 
     num_heads: int = 1
     qk_channels: int | None = None
     v_channels: int | None = None
     widening_factor: int = 1
+    use_bias: bool = True
+    is_mlp_gated: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,10 +64,15 @@ class TransformerConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
-    """Cross-attention from the output queries [O, E] to the latents [N, D]."""
+    """Cross-attention from the output queries [O, E] to the latents [N, D].
+
+    PerAct's has no MLP and drops no attention weights.
+    """
 
     cross_attention: AttentionConfig
     use_query_residual: bool = False
+    use_mlp: bool = True
+    use_dropout: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,9 +196,9 @@ class TaskQuery:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputQuery:
-    """The adapted inputs themselves are the output queries (optical flow).
+    """The adapted inputs themselves are the output queries (optical flow, voxels).
 
-    Of two frames that are apart those of the first one.
+    Of two frames that are apart those of the first one; of voxels and words the voxels.
     """
 
 
@@ -250,7 +261,7 @@ class MultimodalOutput:
     channels: int
 
 
-InputConfig = TextInput | ImageInput | FlowInput | MultimodalInput
+InputConfig = TextInput | ImageInput | FlowInput | MultimodalInput | VoxelInput
 QueryConfig = LearnedQuery | PositionQuery | TaskQuery | InputQuery | MultimodalQuery
 HeadConfig = (
     Logits
@@ -261,6 +272,7 @@ HeadConfig = (
     | FlowField
     | UpsampledFlowField
     | MultimodalOutput
+    | VoxelActions
 )
 
 

@@ -3,8 +3,6 @@
 """Input adapters: from a batch to the inputs [B, M, C] that the encoder attends to."""
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,32 +17,14 @@ from perceiver_bench.config import (
     ModelConfig,
     MultimodalInput,
     TextInput,
+    VoxelInput,
 )
 from perceiver_bench.model.convolution import REDUCTION, ConvolutionStem
-from perceiver_bench.model.layers import LinearMap, linear
+from perceiver_bench.model.interface import Adapted, Batch
+from perceiver_bench.model.linear import LinearMap, linear
 from perceiver_bench.model.position import axis_positions, fourier_channels, resize_positions
-from perceiver_bench.model.segments import Segment, Segments, fourier_segment, join
-
-Batch = Mapping[str, jax.Array]
-
-
-class Adapted(NamedTuple):
-    """What an adapter makes of a batch.
-
-    `segments`: the inputs [B, M, C], one segment after the other along M; `mask` [B, M] or
-    None where all inputs count; `grid`: the index dimensions that the first segment's places
-    flatten; `embeddings` [V, C] of a text adapter, for tied outputs.
-    """
-
-    segments: Segments
-    mask: jax.Array | None = None
-    grid: tuple[int, ...] = ()
-    embeddings: jax.Array | None = None
-
-    @property
-    def inputs(self) -> jax.Array:
-        """[B, M, C]: the plain array of all inputs."""
-        return join(self.segments)
+from perceiver_bench.model.segments import Segment, fourier_segment
+from perceiver_bench.model.voxel_adapter import VoxelAdapter
 
 
 def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 0.02) -> nnx.Param:
@@ -304,6 +284,7 @@ _ADAPTERS = {
     ImageInput: ImageAdapter,
     FlowInput: FlowAdapter,
     MultimodalInput: MultimodalAdapter,
+    VoxelInput: VoxelAdapter,
 }
 
 

@@ -4,7 +4,18 @@
 
 import numpy as np
 
-from perceiver_bench.config import FlowInput, ImageInput, ModelConfig, MultimodalInput, TextInput
+from perceiver_bench.config import (
+    FlowInput,
+    ImageInput,
+    ModelConfig,
+    MultimodalInput,
+    TextInput,
+    VoxelInput,
+)
+
+# Four cameras of 128 x 128 see a grid of 100^3 voxels in PerAct: so many points for each
+# voxel of a side of the grid.
+_POINTS_PER_AREA = 4 * 128 * 128 / 100**2
 
 
 def random_batch(config: ModelConfig, size: int = 1) -> dict[str, np.ndarray]:
@@ -32,4 +43,13 @@ def random_batch(config: ModelConfig, size: int = 1) -> dict[str, np.ndarray]:
             return {
                 "images": rng.random((size, *inputs.video_size, 3), dtype=np.float32),
                 "audio": np.tanh(normal(inputs.audio_samples, 1)),
+            }
+        case VoxelInput() as inputs:
+            num_points = round(_POINTS_PER_AREA * inputs.size**2)
+            return {
+                "points": rng.random((size, num_points, 3), dtype=np.float32),
+                "colours": np.tanh(normal(num_points, 3)),
+                "bounds": np.array([[0, 0, 0, 1, 1, 1]] * size, np.float32),
+                "proprio": normal(inputs.proprioception),
+                "language": normal(inputs.num_tokens, inputs.token_channels),
             }

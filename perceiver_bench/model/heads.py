@@ -25,13 +25,13 @@ from perceiver_bench.config import (
     TextInput,
     TiedVocabulary,
     UpsampledFlowField,
+    VoxelActions,
+    VoxelInput,
 )
-from perceiver_bench.model.adapters import Adapted
 from perceiver_bench.model.convolution import REDUCTION
-from perceiver_bench.model.layers import LinearMap, Readout, linear
-
-Prediction = dict[str, jax.Array]
-Values = tuple[jax.Array, ...]
+from perceiver_bench.model.interface import Adapted, Prediction, Values
+from perceiver_bench.model.linear import LinearMap, Readout, linear
+from perceiver_bench.model.voxel_head import VoxelHead
 
 # The released flow network answers in units of 20 pixels, after a division by 100 inside
 # the network: both are legacies of its training code and both belong to the weights.
@@ -216,4 +216,6 @@ def build_head(model: ModelConfig, channels: int, *, rngs: nnx.Rngs) -> Callable
             return UpsampledFlowHead(channels, model, rngs=rngs)
         case MultimodalOutput() as config, MultimodalInput() as inputs:
             return MultimodalHead(config, inputs, channels, model, rngs=rngs)
+        case VoxelActions() as config, VoxelInput() as inputs:
+            return VoxelHead(config, inputs, model, rngs=rngs)
     raise TypeError(f"no head for {model.head} over {type(model.input).__name__}")

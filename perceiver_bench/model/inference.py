@@ -11,7 +11,7 @@ from flax import nnx
 
 from perceiver_bench import memory
 from perceiver_bench.config import ModelConfig
-from perceiver_bench.model.heads import Prediction
+from perceiver_bench.model.interface import Prediction
 from perceiver_bench.model.weights.mapping import Weights, empty_model, to_model
 
 

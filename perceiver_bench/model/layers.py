@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""The layers of Perceiver IO: linear maps, attention with its maps, MLP, and their blocks."""
+"""The layers of Perceiver IO: attention with its maps, and its blocks with an MLP."""
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,44 +14,8 @@ from perceiver_bench.config import AttentionConfig, ModelConfig
 from perceiver_bench.model import folded, plan
 from perceiver_bench.model.attention import attend, drop
 from perceiver_bench.model.folded import product
+from perceiver_bench.model.linear import EPSILON, MLP, LinearMap, Readout, layer_norm, linear
 from perceiver_bench.model.segments import Segments, join
-
-EPSILON = 1e-5
-
-
-class LinearMap(NamedTuple):
-    """The arrays of a linear map: kernel [E, F] and bias [F]."""
-
-    kernel: jax.Array
-    bias: jax.Array
-
-    @classmethod
-    def of(cls, layer: nnx.Linear) -> "LinearMap":
-        """Returns the arrays of a layer, which must have a bias."""
-        assert layer.bias is not None
-        return cls(layer.kernel[...], layer.bias[...])
-
-
-Readout = Sequence[LinearMap]
-"""The linear maps of each output that a head begins with, one after the other."""
-
-
-def linear(inputs: int, outputs: int, model: ModelConfig, rngs: nnx.Rngs) -> nnx.Linear:
-    """Builds a linear map: float32 parameters and sums, products in the model's type."""
-    return nnx.Linear(
-        inputs,
-        outputs,
-        dtype=jnp.dtype(model.dtype),
-        preferred_element_type=jnp.float32,
-        rngs=rngs,
-    )
-
-
-def layer_norm(channels: int, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    """Builds a layer norm, computed in float32 as the original does (epsilon 1e-5)."""
-    return nnx.LayerNorm(
-        channels, epsilon=EPSILON, use_fast_variance=False, dtype=jnp.float32, rngs=rngs
-    )
 
 
 class Attention(nnx.Module):
@@ -76,9 +39,10 @@ class Attention(nnx.Module):
         self.num_heads = config.num_heads
         self.dropout = model.attention_dropout
         self.dtype = jnp.dtype(model.dtype)
-        self.query = linear(query_channels, qk_channels, model, rngs)
-        self.key = linear(key_channels, qk_channels, model, rngs)
-        self.value = linear(key_channels, v_channels, model, rngs)
+        use_bias = config.use_bias
+        self.query = linear(query_channels, qk_channels, model, rngs, use_bias=use_bias)
+        self.key = linear(key_channels, qk_channels, model, rngs, use_bias=use_bias)
+        self.value = linear(key_channels, v_channels, model, rngs, use_bias=use_bias)
         self.output = linear(v_channels, output_channels, model, rngs)
 
     def __call__(self, queries, keys, *, key_mask=None, query_mask=None, dropout_key=None):
@@ -133,20 +97,9 @@ def _gain_and_bias(norm: nnx.LayerNorm) -> tuple[jax.Array, jax.Array]:
     return norm.scale[...], norm.bias[...]
 
 
-class MLP(nnx.Module):
-    """Two linear maps with GELU between: [..., C] -> [..., C]."""
-
-    def __init__(self, channels: int, widening_factor: int, model: ModelConfig, *, rngs: nnx.Rngs):
-        self.approximate = model.activation == "gelu_tanh"
-        self.hidden = linear(channels, widening_factor * channels, model, rngs)
-        self.output = linear(widening_factor * channels, channels, model, rngs)
-
-    def activate(self, inputs: jax.Array) -> jax.Array:
-        """Returns the hidden activations [..., widening factor * C]."""
-        return jax.nn.gelu(self.hidden(inputs), approximate=self.approximate)
-
-    def __call__(self, inputs: jax.Array) -> jax.Array:
-        return self.output(self.activate(inputs))
+def _mlp(channels: int, config: AttentionConfig, model: ModelConfig, rngs: nnx.Rngs) -> MLP:
+    factor, is_gated = config.widening_factor, config.is_mlp_gated
+    return MLP(channels, factor, model, is_gated=is_gated, rngs=rngs)
 
 
 def _split_key(key: jax.Array | None, num: int):
@@ -154,7 +107,10 @@ def _split_key(key: jax.Array | None, num: int):
 
 
 class CrossAttention(nnx.Module):
-    """Pre-norm cross-attention and MLP: [B, O, E], [B, M, C] -> [B, O, E]."""
+    """Pre-norm cross-attention and MLP: [B, O, E], [B, M, C] -> [B, O, E].
+
+    Without `use_mlp` it ends in the attention's output map.
+    """
 
     def __init__(
         self,
@@ -165,6 +121,7 @@ class CrossAttention(nnx.Module):
         *,
         use_query_residual: bool,
         dropout: float,
+        use_mlp: bool = True,
         rngs: nnx.Rngs,
     ):
         self.use_query_residual = use_query_residual
@@ -174,8 +131,9 @@ class CrossAttention(nnx.Module):
         self.attention = Attention(
             query_channels, key_channels, query_channels, config, model, rngs=rngs
         )
-        self.mlp_norm = layer_norm(query_channels, rngs)
-        self.mlp = MLP(query_channels, config.widening_factor, model, rngs=rngs)
+        if use_mlp:
+            self.mlp_norm = layer_norm(query_channels, rngs)
+        self.mlp = _mlp(query_channels, config, model, rngs) if use_mlp else None
 
     def __call__(
         self,
@@ -195,6 +153,8 @@ class CrossAttention(nnx.Module):
             attended = self._attend(path, queries, keys, key_mask, query_mask, weights_key)
             attended = drop(attended, self.dropout, attention_key)
             outputs = self._add_queries(join(queries), attended)
+        if self.mlp is None:
+            return outputs
         return outputs + drop(self.mlp(self.mlp_norm(outputs)), self.dropout, mlp_key)
 
     def decode(
@@ -288,16 +248,19 @@ class CrossAttention(nnx.Module):
         takes fewer operations they become one kernel for the MLP's hidden activations and
         one for the outputs themselves.
         """
-        dtype = self.attention.dtype
-        second = LinearMap.of(self.mlp.output)
-        sizes = [one.kernel.shape[0] for one in (second, *readout)] + [readout[-1].bias.size]
+        dtype, mlp = self.attention.dtype, self.mlp
 
         def in_turn(outputs):
-            outputs = outputs + self.mlp(self.mlp_norm(outputs))
+            if mlp is not None:
+                outputs = outputs + mlp(self.mlp_norm(outputs))
             for one in readout:
                 outputs = product(outputs, one.kernel, dtype) + one.bias
             return outputs
 
+        if mlp is None:
+            return in_turn
+        second = LinearMap.of(mlp.output)
+        sizes = [one.kernel.shape[0] for one in (second, *readout)] + [readout[-1].bias.size]
         if not plan.fold_linear(num_rows, sizes):
             return in_turn
         kernel, bias = readout[-1]
@@ -307,7 +270,7 @@ class CrossAttention(nnx.Module):
         hidden_kernel, bias = second.kernel @ kernel, second.bias @ kernel + bias
 
         def at_once(outputs):
-            hidden = self.mlp.activate(self.mlp_norm(outputs))
+            hidden = mlp.activate(self.mlp_norm(outputs))
             return product(outputs, kernel, dtype) + product(hidden, hidden_kernel, dtype) + bias
 
         return at_once
@@ -323,7 +286,7 @@ class SelfAttention(nnx.Module):
         self.norm = layer_norm(channels, rngs)
         self.attention = Attention(channels, channels, channels, config, model, rngs=rngs)
         self.mlp_norm = layer_norm(channels, rngs)
-        self.mlp = MLP(channels, config.widening_factor, model, rngs=rngs)
+        self.mlp = _mlp(channels, config, model, rngs)
 
     def __call__(self, latents, *, key_mask=None, dropout_key=None):
         weights_key, attention_key, mlp_key = _split_key(dropout_key, 3)

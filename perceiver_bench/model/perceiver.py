@@ -7,6 +7,7 @@ outputs, `C` input channels, `D` latent channels, `E` query channels, `H` heads,
 size of queries and keys (`V` where the values' differs), `A` axes of a grid.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import jax
@@ -14,10 +15,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from perceiver_bench.config import EncoderConfig, ModelConfig, TiedVocabulary, TransformerConfig
-from perceiver_bench.model.adapters import Adapted, Batch, build_adapter, truncated_normal
+from perceiver_bench.model.adapters import build_adapter, truncated_normal
 from perceiver_bench.model.folded import product
-from perceiver_bench.model.heads import Prediction, build_head
-from perceiver_bench.model.layers import CrossAttention, Readout
+from perceiver_bench.model.heads import build_head
+from perceiver_bench.model.interface import Adapted, Batch, Prediction
+from perceiver_bench.model.layers import CrossAttention
+from perceiver_bench.model.linear import Readout
 from perceiver_bench.model.queries import Queries, build_queries
 from perceiver_bench.model.segments import Segment, Segments
 from perceiver_bench.model.stack import build_stack, run_layers, unstack
@@ -115,13 +118,15 @@ class PerceiverIO(nnx.Module):
             self.query = build_queries(config, channels, rngs=rngs)
             output_channels = self.query.channels
             # The official decoders never drop; only their attention weights may be.
+            dropout = config.attention_dropout if config.decoder.use_dropout else 0.0
             self.decoder = CrossAttention(
                 output_channels,
                 latent_channels,
                 config.decoder.cross_attention,
-                config,
+                dataclasses.replace(config, attention_dropout=dropout),
                 use_query_residual=config.decoder.use_query_residual,
                 dropout=0.0,
+                use_mlp=config.decoder.use_mlp,
                 rngs=rngs,
             )
         self.head = build_head(config, output_channels, rngs=rngs)

@@ -75,7 +75,7 @@ def plan_blocks(rows: int, num_queries: int, num_keys: int) -> Blocks:
     each other, keys need a running maximum and sum.
     """
     limit = max_scores()
-    if _forced.get() == "plain":
+    if is_plain():
         return Blocks(rows, num_queries, num_keys)
     if num_queries * num_keys <= limit:
         return Blocks(divisor(rows, limit // (num_queries * num_keys)), num_queries, num_keys)
@@ -159,12 +159,25 @@ def choose(cross: Cross, *, can_fold: bool) -> Path:
     return path
 
 
+def is_plain() -> bool:
+    """Whether the network is to be computed as it is written in the paper (`forced`)."""
+    return _forced.get() == "plain"
+
+
+def rewrites_convolutions() -> bool:
+    """Whether convolutions over voxels are computed as products of matrices.
+
+    On a CPU. Other devices have fast convolutions of their own.
+    """
+    return jax.default_backend() == "cpu" and not is_plain()
+
+
 def fold_linear(num_rows: int, sizes: Sequence[int]) -> bool:
     """Whether successive linear maps of `sizes` channels cost less as one kernel.
 
     `num_rows` rows pass through all maps, a residual of theirs through all but the first.
     """
-    if _forced.get() == "plain":
+    if is_plain():
         return False
     steps = list(itertools.pairwise(sizes))
     in_turn = num_rows * sum(inputs * outputs for inputs, outputs in steps)

@@ -24,6 +24,7 @@ from perceiver_bench.config import (
 from perceiver_bench.errors import UserError, nearest
 from perceiver_bench.model.flow_presets import flow, flow_light
 from perceiver_bench.model.text_presets import language, language_bert
+from perceiver_bench.model.voxel_presets import peract
 
 IMAGE_SIZE = (224, 224)
 
@@ -182,6 +183,19 @@ _TINY_FLOW = {
     "num_layers": 2,
     "num_heads": 4,
 }
+_TINY_VOXELS = {
+    "size": 10,
+    "channels": 8,
+    "num_tokens": 3,
+    "token_channels": 12,
+    "num_latents": 16,
+    "latent_channels": 32,
+    "num_layers": 2,
+    "num_heads": 2,
+    "head_channels": 16,
+    "num_rotations": 8,
+    "hidden_channels": 16,
+}
 
 PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "language": language,
@@ -212,6 +226,8 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "flow_conv": functools.partial(flow, preparation="convolution"),
     "flow_conv_apart": functools.partial(flow, preparation="convolution", frames="apart"),
     "flow_light": flow_light,
+    "peract": peract,
+    "peract_language_positions": functools.partial(peract, positions_for_language=True),
     "language_tiny": functools.partial(language, max_length=64, **_TINY_TEXT),
     "language_sentencepiece_tiny": functools.partial(
         language, vocab_size=300, max_length=32, **_TINY_TEXT
@@ -254,6 +270,7 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
         latent_channels=64,
         num_layers=2,
     ),
+    "peract_tiny": functools.partial(peract, **_TINY_VOXELS),
 }
 
 OFFICIAL = (

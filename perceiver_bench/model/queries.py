@@ -18,12 +18,8 @@ from perceiver_bench.config import (
     PositionQuery,
     TaskQuery,
 )
-from perceiver_bench.model.adapters import (
-    Adapted,
-    Batch,
-    truncated_normal,
-    video_resolution,
-)
+from perceiver_bench.model.adapters import truncated_normal, video_resolution
+from perceiver_bench.model.interface import Adapted, Batch
 from perceiver_bench.model.position import (
     fourier_channels,
     fourier_features,

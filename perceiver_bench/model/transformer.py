@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from perceiver_bench.config import ModelConfig, TransformerConfig
-from perceiver_bench.model.layers import layer_norm
+from perceiver_bench.model.linear import layer_norm
 from perceiver_bench.model.segments import Segments, join
 from perceiver_bench.model.stack import build_stack, run_layers, unstack
 

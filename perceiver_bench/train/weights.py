@@ -17,13 +17,14 @@ from perceiver_bench.config import (
     TransformerConfig,
 )
 from perceiver_bench.errors import UserError
-from perceiver_bench.model.weights import huggingface, official
+from perceiver_bench.model.weights import huggingface, official, peract
 from perceiver_bench.model.weights.mapping import Weights, expected_shapes, flatten
 from perceiver_bench.train import checkpoint
 
-FORMATS = ("orbax", "huggingface", "official")
+FORMATS = ("orbax", "huggingface", "official", "peract")
 _OFFICIAL_SUFFIXES = (".pystate", ".pickle", ".pkl")
-_FILE_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".npz", ".json")
+_PERACT_SUFFIXES = (".pt", ".pth")
+_FILE_SUFFIXES = (".bin", ".safetensors", ".npz", ".json")
 
 
 def checkpoint_folder(path: pathlib.Path) -> pathlib.Path | None:
@@ -48,6 +49,8 @@ def detect_format(path: pathlib.Path) -> str:
     """
     if path.is_file() and path.suffix in _OFFICIAL_SUFFIXES:
         return "official"
+    if path.is_file() and path.suffix in _PERACT_SUFFIXES:
+        return "peract"
     if path.is_dir() and (path / "config.json").is_file():
         return "huggingface"
     if path.is_dir() and checkpoint_folder(path):
@@ -56,7 +59,8 @@ def detect_format(path: pathlib.Path) -> str:
         raise UserError(f"{path}: no such file or folder of weights")
     raise UserError(
         f"{path}: neither an official file ({', '.join(_OFFICIAL_SUFFIXES)}), nor a"
-        " Hugging Face folder (with config.json), nor an Orbax checkpoint or a workdir"
+        f" PerAct state dict ({', '.join(_PERACT_SUFFIXES)}), nor a Hugging Face folder (with"
+        " config.json), nor an Orbax checkpoint or a workdir"
     )
 
 
@@ -77,6 +81,8 @@ def load(path: pathlib.Path, config: ModelConfig) -> tuple[Weights, dict[str, An
     origin: dict[str, Any] = {"path": str(path), "format": kind, "step": None}
     if kind == "official":
         return official.load(path, config), origin
+    if kind == "peract":
+        return peract.load(path, config), origin
     if kind == "huggingface":
         return huggingface.load(path, config), origin
     folder = checkpoint_folder(path)
@@ -105,7 +111,8 @@ def _check_same_network(path: pathlib.Path, found: ModelConfig, due: ModelConfig
 def target_format(path: pathlib.Path, name: str | None) -> str:
     """Returns the format to write: `name`, or what the target's name says.
 
-    The official suffixes mean an official file; any other name is a folder for Orbax.
+    The official suffixes mean an official file, those of PyTorch one of PerAct; any other
+    name is a folder for Orbax.
 
     Raises:
         UserError: for a suffix of files that are not written.
@@ -114,6 +121,8 @@ def target_format(path: pathlib.Path, name: str | None) -> str:
         return name
     if path.suffix in _OFFICIAL_SUFFIXES:
         return "official"
+    if path.suffix in _PERACT_SUFFIXES:
+        return "peract"
     if path.suffix in _FILE_SUFFIXES:
         raise UserError(
             f"--target={path}: {path.suffix} files are not written; name a folder and give"
@@ -134,6 +143,8 @@ def save(path: pathlib.Path, weights: Weights, kind: str) -> None:
         official.save(path, weights)
     elif kind == "huggingface":
         huggingface.save(path, weights)
+    elif kind == "peract":
+        peract.save(path, weights)
     else:
         checkpoint.save_weights(path, weights)
 

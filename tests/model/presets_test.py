@@ -11,7 +11,15 @@ import pytest
 from flax import nnx
 from random_networks import fast_jit, random_batch, random_weights
 
-from perceiver_bench.config import AveragedLogits, FlowInput, Logits, ModelConfig, MultimodalInput
+from perceiver_bench.config import (
+    AveragedLogits,
+    FlowInput,
+    Logits,
+    ModelConfig,
+    MultimodalInput,
+    VoxelActions,
+    VoxelInput,
+)
 from perceiver_bench.errors import UserError
 from perceiver_bench.model import presets
 from perceiver_bench.model.perceiver import PerceiverIO, num_params
@@ -41,6 +49,10 @@ PARAMETERS = {
     "flow_conv": 41_119_070,
     "flow_conv_apart": 41_793_104,
     "flow_light": 27_970_910,
+    # That of the released file is the sum of its arrays; the other is the count that PerAct's
+    # paper rounds to 33.2M, of the network with positions for the words.
+    "peract": 33_230_813,
+    "peract_language_positions": 33_240_669,
 }
 
 
@@ -64,6 +76,9 @@ def expected_outputs(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         case MultimodalInput() as inputs, _:
             audio = (2, 3 * inputs.audio_patch)
             return {"audio": audio, "image": (2, 3, 3), "label": (2, inputs.num_classes)}
+        case VoxelInput(size=size), VoxelActions(num_rotations=num):
+            grids = {"voxels": (2, size, size, size, 10), "translation": (2, size, size, size)}
+            return grids | {"rotation_grip": (2, 3 * num + 2), "collision": (2, 2)}
         case text, _:
             return {"logits": (2, text.max_length, text.vocab_size)}
 

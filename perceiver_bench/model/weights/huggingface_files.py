@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the files of a Hugging Face folder, which come from elsewhere, safely."""
 
-import importlib
 import json
 import pathlib
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import safetensors
 
 from perceiver_bench.errors import UserError
+from perceiver_bench.model.weights.torch_files import read_state_dict
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -70,7 +70,7 @@ def read_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
     if (folder / _INDEX_FILE).exists():
         return _read_shards(folder)
     if (folder / _TORCH_FILE).exists():
-        return _read_torch(folder / _TORCH_FILE)
+        return read_state_dict(folder / _TORCH_FILE)
     raise UserError(f"{folder}: has neither {WEIGHTS_FILE} nor {_INDEX_FILE} nor {_TORCH_FILE}")
 
 
@@ -90,23 +90,3 @@ def _read_shards(folder: pathlib.Path) -> dict[str, np.ndarray]:
     if missing:
         raise UserError(f"{index}: {missing[0]} is in none of the shards; fetch them again")
     return arrays
-
-
-def _read_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        torch = importlib.import_module("torch")
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{path}: needs PyTorch to be read; pip install 'perceiver-bench[torch]'"
-        ) from error
-    try:
-        # weights_only refuses every class but tensors and containers; PyTorch raises many
-        # kinds of errors for a damaged file.
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return {
-            name: tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
-            for name, tensor in state.items()
-        }
-    except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a state dict, or damaged: {first}") from error

@@ -26,6 +26,9 @@ Layout = Literal[
     "transposed",  # [out, in] for our [in, out]
     "convolution",  # [out, in, height, width] for our [height, width, in, out]
     "convolution_1x1",  # [out, in, 1, 1] for our [in, out]
+    "convolution_3d",  # [out, in, depth, height, width] for our [depth, height, width, in, out]
+    "voxel_map",  # [out, in, 1, 1, 1] for our [in, out]
+    "batched",  # [1, ...] for our [...]
     "kernel_1x1",  # [1, 1, in, out] for our [in, out]
     "channels",  # [1, 1, 1, C] for our [C]
 ]
@@ -108,6 +111,12 @@ def _from_source(array: np.ndarray, layout: Layout) -> np.ndarray:
             return array.transpose(2, 3, 1, 0)
         case "convolution_1x1":
             return array[:, :, 0, 0].T
+        case "convolution_3d":
+            return array.transpose(2, 3, 4, 1, 0)
+        case "voxel_map":
+            return array[:, :, 0, 0, 0].T
+        case "batched":
+            return array[0]
         case "kernel_1x1":
             return array[0, 0]
         case "channels":
@@ -123,6 +132,12 @@ def _to_source(array: np.ndarray, layout: Layout) -> np.ndarray:
             return array.transpose(3, 2, 0, 1)
         case "convolution_1x1":
             return array.T[:, :, None, None]
+        case "convolution_3d":
+            return array.transpose(4, 3, 0, 1, 2)
+        case "voxel_map":
+            return array.T[:, :, None, None, None]
+        case "batched":
+            return array[None]
         case "kernel_1x1":
             return array[None, None]
         case "channels":
