@@ -14,7 +14,7 @@ perceiver-bench --mode=predict --task=glue/sst2 --data_dir=glue_data --checkpoin
 perceiver-bench --mode=forward --model=flow --checkpoint=C --inputs=a.npz --outputs=b.npz
     runs the bare network on arrays
 perceiver-bench --mode=convert --model=flow --source=X --target=Y
-    converts weights between official, Hugging Face and Orbax
+    converts weights between official, Hugging Face, PerAct and Orbax
 perceiver-bench --mode=benchmark --model=flow --job=forward
     measures speed and memory beside transformers; --job=train, growth or bfloat16 too
 perceiver-bench --mode=plan --model=flow
@@ -76,7 +76,7 @@ _COMPILATION_CACHE = flags.DEFINE_bool(
 _SOURCE = flags.DEFINE_string("source", None, "Weights to convert.")
 _TARGET = flags.DEFINE_string("target", None, "Where the converted weights go.")
 _FORMAT = flags.DEFINE_enum(
-    "format", None, ["orbax", "huggingface", "official"], "Format of --target."
+    "format", None, ["orbax", "huggingface", "official", "peract"], "Format of --target."
 )
 _CHECK = flags.DEFINE_bool("check", False, "With --mode=report: fail if tables are out of date.")
 
@@ -268,8 +268,7 @@ def _demo() -> int:
     from perceiver_bench.commands.demo import demo
 
     workdir = pathlib.Path(_WORKDIR.value or "demo")
-    results = workdir / "results"
-    print(demo(workdir=workdir, results_dir=results, seed=_SEED.value))
+    print(demo(workdir=workdir, results_dir=workdir / "results", seed=_SEED.value))
     return 0
 
 
@@ -348,7 +347,3 @@ def _parse(argv: list[str]) -> list[str]:
     except flags.Error as error:
         _complain(error)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -49,7 +49,7 @@ def data(base, tmp_path):
         (["--mode=convert", "--model=flow", "--source=x"], "--target is missing"),
         (["--mode=convert", "--model=flwo", "--source=x", "--target=y"], "Did you mean 'flow'?"),
         (
-            ["--mode=convert", "--model=flow", "--source=x", "--target=y.pt"],
+            ["--mode=convert", "--model=flow", "--source=x", "--target=y.npz"],
             "give --format=orbax|",
         ),
         (
