@@ -28,6 +28,7 @@ from perceiver_bench.config import (
     TrainConfig,
     TransformerConfig,
 )
+from perceiver_bench.data import png
 from perceiver_bench.data.corpus import Crops, Sample, open_corpus
 from perceiver_bench.data.mixture import Mixture, mixture_shares
 from perceiver_bench.data.sources import MemorySource, find_file
@@ -156,6 +157,7 @@ __all__ = [
     "open_corpus",
     "pad_to_length",
     "perceiver",
+    "png",
     "preset",
     "read_pickle",
     "read_table",

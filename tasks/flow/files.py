@@ -19,8 +19,6 @@ from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from perceiver_bench import api
 
-from . import png
-
 MAX_PIXELS = 100_000_000
 # Middlebury's rule: a flow beyond it, or NaN, is not known.
 MAX_KNOWN = 1e9
@@ -38,7 +36,7 @@ _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _PPM = re.compile(rb"P([56])" + 3 * (_SPACE + rb"(\d{1,9})") + rb"\s")
 # The classes themselves: `Image.open` prints a warning for a size that is refused here.
 _DECODERS: dict[bytes, Callable] = {
-    png.SIGNATURE[:4]: PngImagePlugin.PngImageFile,
+    api.png.SIGNATURE[:4]: PngImagePlugin.PngImageFile,
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
     b"RIFF": WebPImagePlugin.WebPImageFile,
 }
@@ -251,9 +249,9 @@ def _read_kitti_png(path: pathlib.Path, head: bytes, size: int) -> tuple[np.ndar
 def _checked_png(path: pathlib.Path, head: bytes, size: int, *, bits: int) -> bytes:
     """Returns a whole .png file: of 16 bits in three channels, or of 8 bits of any kind."""
     try:
-        header = png.Header.of(head)
+        header = api.png.Header.of(head)
         _check_size(path, header.width, header.height)
-        if bits == 16 and header.kind != (16, png.RGB):
+        if bits == 16 and header.kind != (16, api.png.RGB):
             raise api.UserError(
                 f"{path}: a PNG of {header.description}, and flow needs 16 bits in three channels;"
                 " take the file as it was released, which image editors do not keep"
@@ -263,8 +261,8 @@ def _checked_png(path: pathlib.Path, head: bytes, size: int, *, bits: int) -> by
                 f"{path}: a PNG of {header.description}, and a frame or a mask has 8 bits;"
                 " a file of flow may stand in its place"
             )
-        return png.checked(_content(path, size), header)
-    except png.Damaged as error:
+        return api.png.checked(_content(path, size), header)
+    except api.png.Damaged as error:
         raise api.UserError(f"{path}: {error}; {_AGAIN}") from error
 
 

@@ -32,13 +32,13 @@ import contextlib
 import io
 import re
 import struct
-import zlib
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
 from PIL import Image
+
+from perceiver_bench import api
 
 from .preprocessing import Protocol
 
@@ -48,9 +48,6 @@ warns of more than 89 million."""
 
 _JPEG = b"\xff\xd8\xff"
 _END_OF_JPEG = b"\xff\xd9"
-_PNG = b"\x89PNG\r\n\x1a\n"
-_END_OF_PNG = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-
 # In compressed data 0xff is followed by 0, or by the number of a restart.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -60,21 +57,6 @@ _METADATA = frozenset((*range(0xE0, 0xF0), 0xFE)) - {_JFIF, _ADOBE}
 # What libjpeg sees in place of missing data has to be neither grey nor the end.
 _NOISE = b"\x5a\x33\xc5" * 512
 _GREY = 128
-
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# First column and row, steps between columns and rows: of the one pass, or of the seven.
-_PASSES = (
-    ((0, 0, 1, 1),),
-    (
-        (0, 0, 8, 8),
-        (4, 0, 8, 8),
-        (0, 4, 4, 8),
-        (2, 0, 4, 4),
-        (0, 2, 2, 4),
-        (1, 0, 2, 2),
-        (0, 1, 1, 2),
-    ),
-)
 
 
 class BadImage(ValueError):
@@ -102,7 +84,7 @@ def looks_whole(head: bytes, tail: bytes) -> bool:
     """
     if head.startswith(_JPEG):
         return tail.endswith(_END_OF_JPEG)
-    return head.startswith(_PNG) and tail.endswith(_END_OF_PNG)
+    return head.startswith(api.png.SIGNATURE) and tail.endswith(api.png.END)
 
 
 def decode(content: bytes, protocol: Protocol) -> np.ndarray:
@@ -121,7 +103,7 @@ def decode(content: bytes, protocol: Protocol) -> np.ndarray:
         raise BadImage("empty")
     if content.startswith(_JPEG):
         return _decode_jpeg(content, protocol)
-    if content.startswith(_PNG):
+    if content.startswith(api.png.SIGNATURE):
         return _decode_png(content)
     raise BadImage(f"neither JPEG nor PNG (it begins with {content[:8]!r})")
 
@@ -195,56 +177,16 @@ def _without_black(stored: np.ndarray, is_adobe: bool) -> np.ndarray:
 
 
 def _decode_png(content: bytes) -> np.ndarray:
-    if len(content) < 33:
-        raise BadImage("cut short")
-    if content[8:16] != b"\x00\x00\x00\x0dIHDR":
-        raise BadImage("damaged: it has no header")
-    width, height, bits, colour, _, _, interlacing = struct.unpack(">IIBBBBB", content[16:29])
-    if colour not in _PNG_CHANNELS or interlacing >= len(_PASSES):
-        raise BadImage(f"damaged: its header is none of a PNG: {content[24:29].hex(' ')}")
-    _check_size(width, height)
-    parts, packed = [content[:33]], []
-    for kind, part in _png_parts(content):
-        if kind in (b"PLTE", b"IDAT"):
-            parts.append(part)
-        if kind == b"IDAT":
-            packed.append(part[8:-4])
-    due = 0
-    for left, top, across, down in _PASSES[interlacing]:
-        columns, rows = -((left - width) // across), -((top - height) // down)
-        if columns > 0 and rows > 0:
-            due += rows * (1 + (columns * bits * _PNG_CHANNELS[colour] + 7) // 8)
-    _check_rows(b"".join(packed), due)
-    image = _load(b"".join(parts) + _END_OF_PNG, "PNG")
+    try:
+        header = api.png.Header.of(content[: api.png.HEAD_BYTES])
+        _check_size(header.width, header.height)
+        whole = api.png.checked(content, header)
+    except api.png.Damaged as error:
+        raise BadImage(str(error)) from error
+    image = _load(whole, "PNG")
     if image.mode == "I;16":  # to which Pillow's conversion would give 255 above 255
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
     return np.asarray(image.convert("RGB"))
-
-
-def _png_parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields kind and content of every part, its length and its checksum among it."""
-    position, kind = len(_PNG), b""
-    while kind != b"IEND":
-        begin = content[position : position + 8]
-        length, kind = struct.unpack(">I4s", begin) if len(begin) == 8 else (0, b"")
-        part = content[position : position + 12 + length]
-        if len(part) < 12 + length:
-            raise BadImage("cut short")
-        if zlib.crc32(part[4:-4]) != int.from_bytes(part[-4:], "big"):
-            raise BadImage(f"damaged: the checksum of its part {kind!r} is wrong")
-        yield kind, part
-        position += len(part)
-
-
-def _check_rows(packed: bytes, due: int) -> None:
-    """Raises BadImage unless there is data for all rows: Pillow would leave them black."""
-    unpacker = zlib.decompressobj()
-    try:
-        found = len(unpacker.decompress(packed, due))
-    except zlib.error as error:
-        raise BadImage(f"damaged: {error}") from error
-    if found < due:
-        raise BadImage("cut short, though it has an end")
 
 
 def _check_size(width: int, height: int) -> None:

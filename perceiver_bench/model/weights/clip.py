@@ -7,10 +7,9 @@ Files that hold the image tower too are read; its arrays are known by their name
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -179,7 +178,7 @@ def _linear(path: str, module: str, layer: int) -> Iterator[Entry]:
 
 
 def _filled(
-    arrays: Mapping[str, np.ndarray], names: _Names, num_heads: int, where: pathlib.Path
+    arrays: dict[str, np.ndarray], names: _Names, num_heads: int, where: pathlib.Path
 ) -> ClipText:
     """Returns the network of the arrays' sizes with the arrays in it."""
     layers = {
@@ -201,35 +200,6 @@ def _filled(
     )
     structure, state = nnx.split(nnx.eval_shape(lambda: ClipText(config, rngs=nnx.Rngs(0))))
     expected = mapping.flatten(nnx.to_pure_dict(state))
-    leaves = _leaves(arrays, list(_entries(names, config)), expected, where)
+    leaves = mapping.fill(arrays, _entries(names, config), expected, where=str(where))
     nnx.replace_by_pure_dict(state, jax.device_put(mapping.unflatten(leaves)))
     return nnx.merge(structure, state)
-
-
-def _leaves(
-    arrays: Mapping[str, np.ndarray],
-    entries: Sequence[Entry],
-    expected: Mapping[str, jax.ShapeDtypeStruct],
-    where: pathlib.Path,
-) -> dict[str, np.ndarray]:
-    """Returns our leaves by dotted path, each filled and each array of the source used."""
-    keys = {entry.key for entry in entries}
-    for fault, names in (("lacks", keys - arrays.keys()), ("has unknown", arrays.keys() - keys)):
-        if names:
-            shown = ", ".join(sorted(names)[:4])
-            raise UserError(f"{where} holds another network than CLIP's: it {fault} {shown}")
-    assert {entry.path for entry in entries} == expected.keys()
-    leaves = {path: np.empty(due.shape, due.dtype) for path, due in expected.items()}
-    for path, layer, key, layout in entries:
-        target = leaves[path] if layer is None else leaves[path][layer]
-        array = arrays[key].T if layout == "transposed" else arrays[key]
-        if array.shape != target.shape:
-            due = target.shape[::-1] if layout == "transposed" else target.shape
-            raise UserError(
-                f"{where} holds another network than CLIP's:"
-                f" {key} is {list(arrays[key].shape)} instead of {list(due)}"
-            )
-        if not jnp.issubdtype(array.dtype, jnp.floating):
-            raise UserError(f"{where}: {key} is of type {array.dtype} instead of a float type")
-        target[...] = array
-    return leaves

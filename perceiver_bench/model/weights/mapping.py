@@ -158,20 +158,30 @@ def read(
     *,
     where: str,
 ) -> tuple[Tree, Tree]:
-    """Builds our parameters and state from a source's arrays by key.
+    """Returns our parameters and state of a network, filled as `fill` does; raises as it does."""
+    return split_state(fill(source, entries, expected_shapes(config), where=where))
+
+
+def fill(
+    source: dict[str, np.ndarray],
+    entries: Iterable[Entry],
+    expected: Mapping[str, jax.ShapeDtypeStruct],
+    *,
+    where: str,
+) -> dict[str, np.ndarray]:
+    """Returns our leaves by dotted path, filled from a source's arrays by key.
 
     Args:
         source: Arrays by the source's keys. It is emptied on the way, so that two copies of
             all weights never exist.
-        entries: The source's table for `config`.
-        config: The network to fill.
+        entries: The source's table for the network.
+        expected: The leaves that are due.
         where: The file or folder, for messages.
 
     Raises:
         UserError: with the keys that are missing, left over, or of another shape or kind.
     """
     entries = list(entries)
-    expected = expected_shapes(config)
     missing = {entry.key for entry in entries} - source.keys()
     unknown = source.keys() - {entry.key for entry in entries}
     if missing or unknown:
@@ -200,7 +210,7 @@ def read(
             # With `...` an array without axes is assigned too.
             target = leaves[path] if entry.layer is None else leaves[path][entry.layer]
             target[...] = _from_source(source.pop(entry.key), entry.layout)
-    return split_state(leaves)
+    return leaves
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

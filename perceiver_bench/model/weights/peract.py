@@ -154,7 +154,7 @@ def load(path: pathlib.Path, config: ModelConfig) -> Weights:
     """Reads a `.pt` file.
 
     Raises:
-        UserError: if PyTorch is missing, the file is damaged, or it holds another model.
+        UserError: if the file is damaged, or it holds another model.
     """
     return from_state_dict(torch_files.read_state_dict(path), config, where=str(path))
 

@@ -200,18 +200,18 @@ MAP = "transformer.resblocks.1.attn.in_proj_weight"
         ({EMBEDDING: None}, "holds no text transformer of CLIP: it lacks token_embedding"),
         ({"more": torch.zeros(2)}, "it has unknown more"),
         ({"transformer.resblocks.5.ln_1.bias": torch.zeros(128)}, "it lacks transformer.resbl"),
-        ({"ln_final.bias": torch.zeros(129)}, r"ln_final.bias is \[129\] instead of \[128\]"),
+        ({"ln_final.bias": torch.zeros(129)}, r"ln_final.bias \[129\] instead of \[128\]"),
         (
             {"transformer.resblocks.0.mlp.c_fc.weight": torch.zeros(128, 512)},
-            r"resblocks.0.mlp.c_fc.weight is \[128, 512\] instead of \[512, 128\]",
+            r"resblocks.0.mlp.c_fc.weight \[128, 512\] instead of \[512, 128\]",
         ),
         ({MAP: torch.zeros(385, 128)}, r"has unknown .*in_proj_weight|lacks .*in_proj:key"),
-        ({MAP: torch.zeros(390, 128)}, r"in_proj:query.weight is \[130, 128\] instead of"),
+        ({MAP: torch.zeros(390, 128)}, r"in_proj:query.weight \[130, 128\] instead of"),
         ({EMBEDDING: torch.zeros(60, 130)}, "130 channels, which is no multiple of 64"),
         ({EMBEDDING: torch.zeros(60)}, r"token_embedding.weight is \[60\] and no matrix"),
         ({EMBEDDING: torch.zeros(60, 0)}, r"token_embedding.weight is \[60, 0\] and no matrix"),
         ({"text_projection": torch.zeros(5)}, r"text_projection is \[5\] and no matrix"),
-        ({"ln_final.bias": torch.zeros(128).long()}, "ln_final.bias is of type int64"),
+        ({"ln_final.bias": torch.zeros(128).long()}, "ln_final.bias of type int64"),
     ],
 )
 def test_another_network_is_refused(change, message, openai, tmp_path):

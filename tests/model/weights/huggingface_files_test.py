@@ -5,7 +5,6 @@
 import json
 import os
 import struct
-import sys
 
 import ml_dtypes
 import numpy as np
@@ -94,14 +93,14 @@ def test_half_precision_is_read(flow_folder):
 
 
 def test_pytorch_file_is_read_and_code_in_it_is_refused(flow_folder):
-    torch = pytest.importorskip("torch", reason="pytorch_model.bin needs torch")
+    torch = pytest.importorskip("torch", reason="the pinned torch has no build for this Python")
     arrays = read_weights(flow_folder)
     (flow_folder / "model.safetensors").unlink()
     path = flow_folder / "pytorch_model.bin"
     torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
     assert_same(huggingface.load(flow_folder, FLOW), random_weights(FLOW))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError, match=r"pytorch_model\.bin: not a state dict, or damaged"):
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: no zip archive of PyTorch"):
         huggingface.load(flow_folder, FLOW)
 
     class Hostile:
@@ -109,18 +108,11 @@ def test_pytorch_file_is_read_and_code_in_it_is_refused(flow_folder):
             return os.mkdir, (str(flow_folder / "broken_in"),)
 
     torch.save({"x": Hostile()}, path)
-    with pytest.raises(UserError, match="not a state dict, or damaged"):
+    with pytest.raises(UserError, match=r"refused: it names '.*mkdir'"):
         huggingface.load(flow_folder, FLOW)
     assert not (flow_folder / "broken_in").exists()
     torch.save([torch.ones(1)], path)
-    with pytest.raises(UserError, match="not a state dict"):
-        huggingface.load(flow_folder, FLOW)
-
-
-def test_without_torch_the_message_says_what_to_install(flow_folder, monkeypatch):
-    (flow_folder / "model.safetensors").replace(flow_folder / "pytorch_model.bin")
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=r"pip install 'perceiver-bench\[torch\]'"):
+    with pytest.raises(UserError, match="holds a list in place of named tensors"):
         huggingface.load(flow_folder, FLOW)
 
 

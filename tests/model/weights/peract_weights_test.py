@@ -9,13 +9,16 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch
 from random_networks import RELEASED_SMALL, random_weights
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.model import presets
 from perceiver_bench.model.weights import mapping, peract
 from perceiver_bench.train import weights
+
+if sys.version_info >= (3, 12):
+    pytest.importorskip("torch", reason="the pinned torch has no build for this Python")
+import torch
 
 TINY = presets.preset("peract_tiny")
 WITH_POSITIONS = dataclasses.replace(
@@ -162,33 +165,32 @@ def test_hostile_and_broken_files_are_refused(tmp_path):
 
     save(path, arrays)
     path.write_bytes(path.read_bytes()[:-2000])
-    refused("not a state dict, or damaged")
+    refused("no zip archive of PyTorch")
     path.write_bytes(b"")
-    refused("not a state dict, or damaged")
+    refused("no zip archive of PyTorch")
     torch.save([torch.ones(3)], path)
-    refused("not a state dict, or damaged")
+    refused("holds a list in place of named tensors")
 
     class Hostile:
         def __reduce__(self):
             return (exec, ("raise SystemExit",))
 
     torch.save({"x": Hostile()}, path)
-    refused("not a state dict, or damaged")
+    refused(r"it names '.*exec'")
     # A tensor of 4 TB, all of whose values are one and the same.
     torch.save({"latents": torch.ones(1).as_strided((2**40,), (0,))}, path)
     refused("tensors are larger than the file")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("w/data.pkl", b"\0" * 10**7)
-    refused("grows too much when unpacked")
+    refused("its record 'data.pkl' is compressed")
 
 
-def test_without_torch_the_message_says_what_to_install(tmp_path, monkeypatch):
+def test_without_torch_files_are_read_and_a_message_says_what_writing_needs(tmp_path, monkeypatch):
     network, arrays = state_dict()
     save(tmp_path / "w.pt", arrays)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=r"to be read; pip install 'perceiver-bench\[torch\]'"):
-        weights.load(tmp_path / "w.pt", TINY)
-    with pytest.raises(UserError, match=r"to be written; pip install"):
+    assert_same(weights.load(tmp_path / "w.pt", TINY)[0], network)
+    with pytest.raises(UserError, match=r"to be written; pip install 'perceiver-bench\[torch\]'"):
         weights.save(tmp_path / "new.pt", network, "peract")
     assert not (tmp_path / "new.pt").exists()
 

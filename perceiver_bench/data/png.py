@@ -3,8 +3,8 @@
 """Checks PNG files before a library decodes them.
 
 OpenCV, the one library here that keeps 16-bit colours, prints its complaints to standard
-error and says no more than that it failed; Pillow fills missing rows with black. What
-passes here decodes without a word.
+error and says no more than that it failed; Pillow fills missing rows with black, which would
+be a picture, or a depth of 0. What passes here decodes without a word.
 """
 
 import struct
@@ -18,8 +18,9 @@ _PALETTE = 3
 _CHANNELS = {0: 1, RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
 _COLOURS = {0: "grey", RGB: "RGB", _PALETTE: "a palette", 4: "grey with alpha", 6: "RGB with alpha"}
 _BITS = {0: (1, 2, 4, 8, 16), RGB: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_HEADER_BYTES = 25
-_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+HEAD_BYTES = 33
+"""The signature and the header."""
+END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _NUM_FILTERS = 5
 # Of the seven passes: first column and row, steps between columns and rows.
 _INTERLACED = (
@@ -48,14 +49,14 @@ class Header(NamedTuple):
 
     @classmethod
     def of(cls, head: bytes) -> "Header":
-        """Returns the header that stands in the first 33 bytes of a file.
+        """Returns the header that stands in the first HEAD_BYTES of a file.
 
         Raises:
             Damaged: if there is none.
         """
         if not head.startswith(SIGNATURE):
             raise Damaged(f"not a PNG file: it begins with {head[:8]!r}")
-        if len(head) < 33:
+        if len(head) < HEAD_BYTES:
             raise Damaged("cut off in its header")
         if head[8:16] != b"\x00\x00\x00\x0dIHDR":
             raise Damaged("it has no header")
@@ -98,14 +99,14 @@ def checked(content: bytes, header: Header) -> bytes:
             the rows that the header claims.
     """
     kept = {b"IDAT", b"PLTE"} if header.colour == _PALETTE else {b"IDAT"}
-    parts, packed = [content[: len(SIGNATURE) + _HEADER_BYTES]], []
+    parts, packed = [content[:HEAD_BYTES]], []
     for kind, part in _parts(content):
         if kind in kept:
             parts.append(part)
         if kind == b"IDAT":
             packed.append(part[8:-4])
     _check_rows(b"".join(packed), header)
-    return b"".join(parts) + _END
+    return b"".join(parts) + END
 
 
 def _parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
