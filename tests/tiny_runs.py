@@ -33,22 +33,29 @@ CHANGES = (
 
 @contextlib.contextmanager
 def compiling_once(base: pathlib.Path) -> Iterator[None]:
-    """Compiles quickly, and lets every process that a test starts reuse what is compiled."""
-    settings = {
-        "jax_compilation_cache_dir": (str(base / "compiled"), None),
-        "jax_persistent_cache_min_compile_time_secs": (0.0, 1.0),
-        "jax_persistent_cache_min_entry_size_bytes": (-1, 0),
-        "jax_disable_most_optimizations": (True, False),
-    }
+    """Compiles quickly, and lets every process that a test starts reuse what is compiled.
 
-    def update(index):
-        for name, values in settings.items():
-            jax.config.update(name, values[index])
+    Within another use of it, that one's settings come back at the end: a run that is
+    compiled otherwise in its middle rounds otherwise.
+    """
+    settings = {
+        "jax_compilation_cache_dir": str(base / "compiled"),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+        "jax_disable_most_optimizations": True,
+    }
+    before = {name: jax.config.values[name] for name in settings}
+
+    def update(values):
+        for name, value in values.items():
+            jax.config.update(name, value)
         compilation_cache.reset_cache()
 
-    update(0)
-    yield
-    update(1)
+    update(settings)
+    try:
+        yield
+    finally:
+        update(before)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import pytest
 import tiny_runs
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """A folder for what the tests of a session share."""
     folder = tmp_path_factory.getbasetemp()
