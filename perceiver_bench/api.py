@@ -13,6 +13,7 @@ from perceiver_bench.config import (
     ImageAugmentation,
     ImageData,
     ImageInput,
+    InstructionEncoder,
     LearnedPosition,
     LearnedQuery,
     MaskedTextData,
@@ -27,6 +28,7 @@ from perceiver_bench.config import (
     TextInput,
     TrainConfig,
     TransformerConfig,
+    VoxelData,
 )
 from perceiver_bench.data import png
 from perceiver_bench.data.corpus import Crops, Sample, open_corpus
@@ -55,6 +57,8 @@ from perceiver_bench.metrics.classification import (
 from perceiver_bench.metrics.correlation import F1, MATTHEWS, PEARSON, SPEARMAN
 from perceiver_bench.metrics.flow import FLOW_METRICS
 from perceiver_bench.metrics.images import IMAGE_METRICS
+from perceiver_bench.metrics.success import MeanOverTasks, success_metrics
+from perceiver_bench.model.clip_encoder import load_encoder
 from perceiver_bench.model.heads import FLOW_SCALE_FACTOR
 from perceiver_bench.model.presets import (
     flow_light,
@@ -65,6 +69,7 @@ from perceiver_bench.model.presets import (
     perceiver,
     preset,
 )
+from perceiver_bench.model.voxel_presets import INSTRUCTION_ENCODER, peract
 from perceiver_bench.model.voxels import voxelise
 from perceiver_bench.pickles import Record, read_pickle
 from perceiver_bench.registry import MissingDependency, register, register_average
@@ -73,6 +78,7 @@ from perceiver_bench.task import (
     Arrays,
     Assets,
     Average,
+    Baseline,
     Example,
     Metric,
     Pooling,
@@ -90,6 +96,7 @@ __all__ = [
     "FLOW_METRICS",
     "FLOW_SCALE_FACTOR",
     "IMAGE_METRICS",
+    "INSTRUCTION_ENCODER",
     "MATTHEWS",
     "NO_DATA",
     "PEARSON",
@@ -100,6 +107,7 @@ __all__ = [
     "AttentionConfig",
     "AugmentationConfig",
     "Average",
+    "Baseline",
     "ByteTokenizer",
     "Crops",
     "DecoderConfig",
@@ -111,10 +119,12 @@ __all__ = [
     "ImageAugmentation",
     "ImageData",
     "ImageInput",
+    "InstructionEncoder",
     "LearnedPosition",
     "LearnedQuery",
     "MaskedTextData",
     "MeanOfExamples",
+    "MeanOverTasks",
     "MemorySource",
     "Metric",
     "MissingDependency",
@@ -143,6 +153,7 @@ __all__ = [
     "TrainConfig",
     "TransformerConfig",
     "UserError",
+    "VoxelData",
     "Writer",
     "correct",
     "cross_entropy",
@@ -152,10 +163,12 @@ __all__ = [
     "imagenet_fourier",
     "imagenet_learned",
     "language",
+    "load_encoder",
     "make_tokenizer",
     "mixture_shares",
     "open_corpus",
     "pad_to_length",
+    "peract",
     "perceiver",
     "png",
     "preset",
@@ -164,6 +177,7 @@ __all__ = [
     "register",
     "register_average",
     "shown",
+    "success_metrics",
     "tokenizer_assets",
     "train_sentencepiece",
     "voxelise",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--mode=report`: tables and pictures from records."""
 
+import dataclasses
 import pathlib
 
 from perceiver_bench import registry
@@ -58,24 +59,27 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
 
 
 def paper_rows(task_name: str) -> tuple[reported.ReportedRow, ...]:
-    """Returns the published rows that a task is compared with.
+    """Returns the published rows that a task is compared with, under its names of metrics.
 
     Those of the task of that name; for a record of a task that is not installed here, the
-    rows of the benchmark of the same name.
+    rows of the benchmark of the same name. In a task of many, `success_rate` of a benchmark
+    `family/name` is `name_success_rate`, if the task has such a metric.
 
     Raises:
         UserError: if the task names a benchmark that reported.csv does not have.
     """
     if task_name not in registry.names():
         return reported.rows(task_name)
-    found = []
-    for benchmark in registry.get(task_name).paper_rows:
+    found, task = [], registry.get(task_name)
+    for benchmark in task.paper_rows:
         if not (rows := reported.rows(benchmark)):
             raise UserError(
                 f"task {task_name}: paper_rows names {benchmark!r}, which reported.csv does not"
                 " have; correct the name or add the rows"
             )
-        found += rows
+        for row in rows:
+            name = f"{benchmark.split('/')[-1]}_{row.metric}"
+            found.append(dataclasses.replace(row, metric=name) if name in task.metrics else row)
     return tuple(found)
 
 

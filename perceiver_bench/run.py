@@ -219,7 +219,7 @@ def _prepare() -> int:
             name,
             preset=_PRESET.value,
             changes=_changes([name]),
-            data_dir=_path(_DATA_DIR),
+            data_dir=_data_dir([name]),
             outputs=_path(_OUTPUTS),
         )
         return 0

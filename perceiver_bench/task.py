@@ -10,7 +10,7 @@ tasks; it never knows one by name.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -92,6 +92,13 @@ class Pooling(Protocol):
 
     def value(self, rows: Arrays) -> float: ...
     def standard_error(self, rows: Arrays) -> float: ...
+
+
+@runtime_checkable
+class IntervalPooling(Pooling, Protocol):
+    """A pooling that also gives the lower and the upper end of a 95 % interval."""
+
+    def interval(self, rows: Arrays) -> tuple[float, float]: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

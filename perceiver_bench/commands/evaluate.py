@@ -6,6 +6,7 @@ import math
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import tqdm
@@ -21,7 +22,7 @@ from perceiver_bench.evaluation import evaluate as evaluation
 from perceiver_bench.evaluation.network import examples_at_once
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.results import environment, record, tables
-from perceiver_bench.task import Source, Task
+from perceiver_bench.task import Metric, Source, Task
 from perceiver_bench.train.step import structure
 
 
@@ -91,6 +92,20 @@ def _matmul_precision() -> str | None:
     return jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def _metric_fields(metric: Metric, measured: evaluation.Measured) -> dict[str, Any]:
+    """Returns what a record holds of one metric."""
+    # One example has no standard error, nor has a mean over groups if one of them is single.
+    is_defined = measured.num_examples > 1 and not math.isnan(measured.standard_error)
+    fields = {
+        "value": measured.value,
+        "standard_error": measured.standard_error if is_defined else None,
+        "n": measured.num_examples,
+        "unit": metric.unit,
+        "direction": metric.direction,
+    }
+    return fields if measured.interval is None else {**fields, "interval": [*measured.interval]}
+
+
 def _write_record(
     task: Task,
     subject: Subject,
@@ -112,15 +127,7 @@ def _write_record(
             "split": task.splits[1],
             "protocol": task.protocol_of(subject.config.data),
             "metrics": {
-                name: {
-                    "value": one.value,
-                    # One example has no standard error.
-                    "standard_error": one.standard_error if one.num_examples > 1 else None,
-                    "n": one.num_examples,
-                    "unit": task.metrics[name].unit,
-                    "direction": task.metrics[name].direction,
-                }
-                for name, one in measured.items()
+                name: _metric_fields(task.metrics[name], one) for name, one in measured.items()
             },
             "partial": bool(reasons),
             "partial_reason": "; ".join(reasons) or None,

@@ -51,12 +51,17 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
                 "audio_points": (None,),
             }
         case VoxelInput() as inputs:
+            language: dict[str, tuple[int | None, ...]] = {
+                "language": (None, inputs.num_tokens, inputs.token_channels)
+            }
+            if inputs.instruction_encoder is not None:
+                language = {"instruction": (None, None), "instruction_mask": (None, None)}
             return {
                 "points": (None, None, 3),
                 "colours": (None, None, 3),
                 "bounds": (None, 6),
                 "proprio": (None, inputs.proprioception),
-                "language": (None, inputs.num_tokens, inputs.token_channels),
+                **language,
             }
 
 
@@ -65,7 +70,7 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
 _NOT_NPZ = (TypeError, zlib.error, NotImplementedError, zipfile.BadZipFile)
 _NOT_NPZ += (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError)
 _OPTIONAL = ("input_mask", "image_points", "audio_points")
-_INTEGERS = ("inputs", "task", *_OPTIONAL)
+_INTEGERS = ("inputs", "task", "instruction", "instruction_mask", *_OPTIONAL)
 
 
 def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray]:
@@ -166,10 +171,21 @@ def _check_scene(path: pathlib.Path, arrays: dict[str, np.ndarray], config: Voxe
     points, bounds = arrays["points"], arrays["bounds"]
     if arrays["colours"].shape != points.shape:
         raise UserError(f"--inputs={path}: colours must have the shape of points")
-    for name in ("bounds", "proprio", "language"):
-        found = len(arrays[name])
+    for name, array in arrays.items():
+        found = len(array)
         if found != len(points) and not (name == "bounds" and found == 1):
             raise UserError(f"--inputs={path}: {len(points)} scenes in points, {found} in {name}")
+    if encoder := config.instruction_encoder:
+        ids, length = arrays["instruction"], arrays["instruction"].shape[1]
+        if ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= encoder.vocab_size:
+            raise UserError(
+                f"--inputs={path}: instruction must be ids from 0 to {encoder.vocab_size - 1}"
+            )
+        if length > encoder.max_length or arrays["instruction_mask"].shape != ids.shape:
+            raise UserError(
+                f"--inputs={path}: instruction has {length} tokens, at most"
+                f" {encoder.max_length} are possible; instruction_mask has its shape"
+            )
     if not np.all(bounds[:, :3] < bounds[:, 3:]):
         raise UserError(
             f"--inputs={path}: bounds must be x, y, z of the lowest corner, then of the highest"

@@ -60,6 +60,13 @@ def _consistent(config: configs.RunConfig) -> configs.RunConfig:
                 f"--set=data.size={config.data.size}: model.input.size={config.model.input.size}"
                 " is another; set both"
             )
+    if isinstance(config.data, configs.VoxelData):
+        assert isinstance(config.model.input, configs.VoxelInput)
+        if config.data.size != config.model.input.size:
+            raise UserError(
+                f"--set=data.size={config.data.size}: model.input.size={config.model.input.size}"
+                " is another; set both"
+            )
     steps = config.train.steps
     if steps < 0 or (not steps and config.train.epochs <= 0):
         raise UserError(

@@ -51,7 +51,12 @@ from perceiver_bench.config.run import (
     TextData,
     TrainConfig,
 )
-from perceiver_bench.config.voxels import VoxelActions, VoxelInput
+from perceiver_bench.config.voxels import (
+    InstructionEncoder,
+    VoxelActions,
+    VoxelData,
+    VoxelInput,
+)
 
 __all__ = [
     "AttentionConfig",
@@ -71,6 +76,7 @@ __all__ = [
     "ImageInput",
     "InputConfig",
     "InputQuery",
+    "InstructionEncoder",
     "LearnedPosition",
     "LearnedQuery",
     "Logits",
@@ -93,6 +99,7 @@ __all__ = [
     "TransformerConfig",
     "UpsampledFlowField",
     "VoxelActions",
+    "VoxelData",
     "VoxelInput",
     "from_dict",
     "to_dict",

@@ -5,12 +5,12 @@
 import dataclasses
 from typing import Any
 
-from perceiver_bench.config import flow_augmentation, flow_generator, images, network, run
+from perceiver_bench.config import flow_augmentation, flow_generator, images, network, run, voxels
 from perceiver_bench.errors import UserError
 
 _CONFIGS: dict[str, type] = {
     name: cls
-    for module in (network, run, flow_augmentation, flow_generator, images)
+    for module in (network, run, flow_augmentation, flow_generator, images, voxels)
     for name, cls in vars(module).items()
     if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }

@@ -9,6 +9,7 @@ from perceiver_bench.config.flow_augmentation import AugmentationConfig
 from perceiver_bench.config.flow_generator import GeneratorConfig
 from perceiver_bench.config.images import ImageData
 from perceiver_bench.config.network import ModelConfig
+from perceiver_bench.config.voxels import VoxelData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ class FlowData:
     num_held_out: int = 200
 
 
-DataConfig = TextData | MaskedTextData | FlowData | ImageData
+DataConfig = TextData | MaskedTextData | FlowData | ImageData | VoxelData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

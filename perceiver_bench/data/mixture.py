@@ -21,7 +21,7 @@ class Mixture:
     """
 
     def __init__(self, sources: Mapping[str, Source], shares: Mapping[str, float]) -> None:
-        self._sources, self._shares = dict(sources), dict(shares)
+        self.sources, self._shares = dict(sources), dict(shares)
         total = sum(shares.values())
         whole = max(len(source) * total / shares[name] for name, source in sources.items())
         counts = [max(round(whole * shares[name] / total), 1) for name in sources]
@@ -33,7 +33,7 @@ class Mixture:
     def __getitem__(self, index: int) -> Example:
         which = int(np.searchsorted(self._last, index, side="right"))
         first = int(self._last[which - 1]) if which else 0
-        source = list(self._sources.values())[which]
+        source = list(self.sources.values())[which]
         return {**source[(index - first) % len(source)], "index": index}
 
     @property
@@ -41,7 +41,7 @@ class Mixture:
         """The facts of every source, under its name, with its share."""
         return {
             name: {**source.fingerprint, "share": self._shares[name]}
-            for name, source in self._sources.items()
+            for name, source in self.sources.items()
         }
 
 

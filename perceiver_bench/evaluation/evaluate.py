@@ -12,18 +12,22 @@ from flax import nnx
 
 from perceiver_bench.config import RunConfig
 from perceiver_bench.evaluation.network import filled, make_prediction_step
-from perceiver_bench.task import Arrays, Predictions, Task
+from perceiver_bench.task import Arrays, IntervalPooling, Predictions, Task
 
 Rows = Mapping[str, Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """One metric over a data set, with its standard error over examples."""
+    """One metric over a data set, with its standard error over examples.
+
+    `interval` is one of 95 %, where the metric's pooling gives one.
+    """
 
     value: float
     standard_error: float
     num_examples: int
+    interval: tuple[float, float] | None = None
 
 
 def make_rows_step(
@@ -73,9 +77,13 @@ def pool(task: Task, rows: Rows) -> dict[str, Measured]:
             num_examples = int(np.count_nonzero(rows[name]["weight"]))
         if metric.optional and not num_examples:
             continue
-        value = metric.pooling.value(rows[name])
-        error = metric.pooling.standard_error(rows[name])
-        measured[name] = Measured(float(value), float(error), num_examples)
+        pooling = metric.pooling
+        measured[name] = Measured(
+            value=float(pooling.value(rows[name])),
+            standard_error=float(pooling.standard_error(rows[name])),
+            num_examples=num_examples,
+            interval=pooling.interval(rows[name]) if isinstance(pooling, IntervalPooling) else None,
+        )
     return measured
 
 

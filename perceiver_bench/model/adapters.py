@@ -21,15 +21,10 @@ from perceiver_bench.config import (
 )
 from perceiver_bench.model.convolution import REDUCTION, ConvolutionStem
 from perceiver_bench.model.interface import Adapted, Batch
-from perceiver_bench.model.linear import LinearMap, linear
+from perceiver_bench.model.linear import LinearMap, linear, truncated_normal
 from perceiver_bench.model.position import axis_positions, fourier_channels, resize_positions
 from perceiver_bench.model.segments import Segment, fourier_segment
 from perceiver_bench.model.voxel_adapter import VoxelAdapter
-
-
-def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 0.02) -> nnx.Param:
-    """Makes a parameter drawn from a normal distribution cut at two deviations."""
-    return nnx.Param(jax.random.truncated_normal(rngs.params(), -2, 2, shape) * deviation)
 
 
 class TextAdapter(nnx.Module):

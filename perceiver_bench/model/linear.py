@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""Linear maps, layer norm and the MLP: what works on each position by itself."""
+"""Parameters, linear maps, layer norm and the MLP: what works on each position by itself."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,6 +30,11 @@ class LinearMap(NamedTuple):
 
 Readout = Sequence[LinearMap]
 """The linear maps of each output that a head begins with, one after the other."""
+
+
+def truncated_normal(rngs: nnx.Rngs, shape: tuple[int, ...], deviation: float = 0.02) -> nnx.Param:
+    """Makes a parameter drawn from a normal distribution cut at two deviations."""
+    return nnx.Param(jax.random.truncated_normal(rngs.params(), -2, 2, shape) * deviation)
 
 
 def linear(

@@ -24,7 +24,7 @@ from perceiver_bench.config import (
 from perceiver_bench.errors import UserError, nearest
 from perceiver_bench.model.flow_presets import flow, flow_light
 from perceiver_bench.model.text_presets import language, language_bert
-from perceiver_bench.model.voxel_presets import peract
+from perceiver_bench.model.voxel_presets import INSTRUCTION_ENCODER, peract
 
 IMAGE_SIZE = (224, 224)
 
@@ -228,6 +228,7 @@ PRESETS: dict[str, Callable[[], ModelConfig]] = {
     "flow_light": flow_light,
     "peract": peract,
     "peract_language_positions": functools.partial(peract, positions_for_language=True),
+    "peract_bytes": functools.partial(peract, instruction_encoder=INSTRUCTION_ENCODER),
     "language_tiny": functools.partial(language, max_length=64, **_TINY_TEXT),
     "language_sentencepiece_tiny": functools.partial(
         language, vocab_size=300, max_length=32, **_TINY_TEXT

@@ -18,8 +18,9 @@ from perceiver_bench.config import (
     PositionQuery,
     TaskQuery,
 )
-from perceiver_bench.model.adapters import truncated_normal, video_resolution
+from perceiver_bench.model.adapters import video_resolution
 from perceiver_bench.model.interface import Adapted, Batch
+from perceiver_bench.model.linear import truncated_normal
 from perceiver_bench.model.position import (
     fourier_channels,
     fourier_features,

@@ -8,6 +8,7 @@ from flax import nnx
 
 from perceiver_bench.config import ModelConfig, VoxelInput
 from perceiver_bench.model.folded import product
+from perceiver_bench.model.instruction import InstructionPerceiver
 from perceiver_bench.model.interface import Adapted, Batch, Scene
 from perceiver_bench.model.linear import LinearMap, linear
 from perceiver_bench.model.segments import Segment
@@ -29,7 +30,9 @@ class VoxelAdapter(nnx.Module):
     """`points`, `colours` [B, n, 3], `bounds`, `proprio` [B, P], `language` [B, T, W] -> inputs.
 
     `bounds` [6] or [B, 6] and points are in metres, see `voxelise`. The first segment is the
-    patches [B, G^3, 2 C], the second the words [B, T, 2 C].
+    patches [B, G^3, 2 C], the second the words [B, T, 2 C]. A network with its own encoder of
+    instructions takes in place of `language` the ids `instruction` [B, L], of which
+    `instruction_mask` [B, L] counts.
     """
 
     def __init__(self, config: VoxelInput, model: ModelConfig, *, rngs: nnx.Rngs):
@@ -39,6 +42,10 @@ class VoxelAdapter(nnx.Module):
         self.features = linear(VOXEL_CHANNELS, channels, model, rngs)
         self.patches = Convolution(channels, channels, config.patch, rngs=rngs)
         self.proprioception = linear(config.proprioception, channels, model, rngs)
+        if config.instruction_encoder is not None:
+            self.instruction = InstructionPerceiver(
+                config.instruction_encoder, config, model, rngs=rngs
+            )
         self.language = linear(config.token_channels, 2 * channels, model, rngs)
         # As the released code counts them: the words come first.
         places = (config.grid,) * 3
@@ -48,7 +55,6 @@ class VoxelAdapter(nnx.Module):
         self.channels = 2 * channels
 
     def __call__(self, batch: Batch, *, key: jax.Array | None = None) -> Adapted:
-        del key
         config = self.config
         voxels = voxelise(batch["points"], batch["colours"], batch["bounds"], config.size)
         scene = Scene(voxels, LinearMap.of(self.features))
@@ -66,7 +72,11 @@ class VoxelAdapter(nnx.Module):
         own = leaky_relu(self.proprioception(batch["proprio"]))[:, None, None, None]
         own = jnp.broadcast_to(own, patches.shape)
         patches = jnp.concatenate([patches, own], axis=-1)
-        words = self.language(batch["language"])
+        if config.instruction_encoder is None:
+            words = batch["language"]
+        else:
+            words = self.instruction(batch["instruction"], batch["instruction_mask"], key=key)
+        words = self.language(words)
         positions = self.positions[...]
         if config.positions_for_language:
             words += positions[: config.num_tokens]

@@ -7,6 +7,8 @@ the bias to the caller. On a CPU they are products of matrices, which XLA's own 
 three dimensions and above all their gradients are far from.
 """
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +74,67 @@ def convolve_plainly(voxels: jax.Array, kernel: jax.Array, dtype: jnp.dtype) -> 
         dimension_numbers=("NDHWC", "DHWIO", "NDHWC"),
         preferred_element_type=jnp.float32,
     )[0]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def convolve_planes(voxels: jax.Array, kernel: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """Returns the convolution [V, V, V, O], a plane after the other; `kernel` [k, k, k, I, O].
+
+    The neighbourhoods of a plane, k^3 I channels for every voxel, stay in the caches. So they do
+    in the gradient, whose three products cost three times what this one does.
+    """
+    half = kernel.shape[0] // 2
+    return _within(pad_edges(voxels, half, half), kernel, dtype)
+
+
+def _convolve_planes_forward(voxels, kernel, dtype):
+    return convolve_planes(voxels, kernel, dtype), (voxels, kernel)
+
+
+def _convolve_planes_backward(dtype, saved, cotangent):
+    voxels, kernel = saved
+    size, half, length = kernel.shape[0], kernel.shape[0] // 2, voxels.shape[0]
+    padded = pad_edges(voxels, half, half)
+
+    def step(total, place):
+        rows = _neighbourhoods(padded, place, size)
+        own = cotangent[place].reshape(len(rows), -1)
+        return total + product(rows.T, own, dtype), None
+
+    start = jnp.zeros((size**3 * voxels.shape[-1], cotangent.shape[-1]))
+    of_kernel, _ = jax.lax.scan(step, start, jnp.arange(length))
+    around = jnp.pad(cotangent, [(2 * half, 2 * half)] * 3 + [(0, 0)])
+    turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
+    of_voxels = _within(around, turned, dtype)
+    for axis in range(3):  # What was repeated beyond the border belongs to the outermost voxels.
+        first, middle, last = jnp.split(of_voxels, [half + 1, length + half - 1], axis=axis)
+        ends = (part.sum(axis=axis, keepdims=True) for part in (first, last))
+        of_voxels = jnp.concatenate([next(ends), middle, next(ends)], axis=axis)
+    return of_voxels, of_kernel.reshape(kernel.shape)
+
+
+convolve_planes.defvjp(_convolve_planes_forward, _convolve_planes_backward)
+
+
+def _within(padded: jax.Array, kernel: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """Returns the convolution of `padded` [D, H, W, I] where the whole kernel has room."""
+    size, outputs = kernel.shape[0], kernel.shape[-1]
+    depth, height, width = (length - size + 1 for length in padded.shape[:3])
+    matrix = kernel.reshape(-1, outputs)
+
+    def plane(place):
+        return product(_neighbourhoods(padded, place, size), matrix, dtype)
+
+    return jax.lax.map(plane, jnp.arange(depth)).reshape(depth, height, width, outputs)
+
+
+def _neighbourhoods(padded: jax.Array, place: jax.Array, size: int) -> jax.Array:
+    """Returns what a kernel of `size` sees from each voxel of a plane, [H W, size^3 I]."""
+    planes = jax.lax.dynamic_slice_in_dim(padded, place, size)
+    height, width = (length - size + 1 for length in padded.shape[1:3])
+    taps = itertools.product(range(size), repeat=3)
+    rows = [planes[z, y : y + height, x : x + width] for z, y, x in taps]
+    return jnp.concatenate(rows, axis=-1).reshape(height * width, -1)
 
 
 def convolve(voxels: jax.Array, kernel: jax.Array, dtype: jnp.dtype) -> jax.Array:

@@ -7,10 +7,14 @@ from perceiver_bench.config import (
     DecoderConfig,
     EncoderConfig,
     InputQuery,
+    InstructionEncoder,
     ModelConfig,
     VoxelActions,
     VoxelInput,
 )
+
+INSTRUCTION_ENCODER = InstructionEncoder(max_length=77, channels=256, num_heads=8, num_layers=4)
+"""Of a network of PerAct's size without CLIP; ours."""
 
 
 def peract(
@@ -21,6 +25,7 @@ def peract(
     num_tokens: int = 77,
     token_channels: int = 512,
     positions_for_language: bool = False,
+    instruction_encoder: InstructionEncoder | None = None,
     num_latents: int = 2048,
     latent_channels: int = 512,
     num_layers: int = 6,
@@ -52,6 +57,7 @@ def peract(
             num_tokens=num_tokens,
             token_channels=token_channels,
             positions_for_language=positions_for_language,
+            instruction_encoder=instruction_encoder,
         ),
         encoder=EncoderConfig(
             num_latents=num_latents,

@@ -14,8 +14,9 @@ from perceiver_bench.results.reported import ReportedRow
 
 _COLUMNS = (
     *("task", "task_version", "protocol", "split", "dataset_fingerprint", "kind", "row"),
-    *("metric", "unit", "direction", "value", "standard_error", "n", "paper", "difference"),
-    *("deviation", "best", "num_seeds", "preset", "overrides", "init", "seed"),
+    *("metric", "unit", "direction", "value", "standard_error", "interval_low", "interval_high"),
+    *("n", "paper", "difference", "deviation", "best", "num_seeds"),
+    *("preset", "overrides", "init", "seed"),
     *("checkpoint_step", "commit", "dirty", "date", "run_id"),
 )
 # The words of `ReportedRow.model` for the tokenizer of a text configuration.
@@ -28,17 +29,26 @@ def reference_row(
     """Returns the published row that a run is compared with, if one is comparable.
 
     It is the first row of this metric, with the unit and direction of ours, whose model
-    has the run's tokenizer; for runs without a tokenizer the first row of this metric.
+    has the run's tokenizer; for runs without a tokenizer the first row of this metric. Where
+    published rows name their protocol, those of the run's are the only comparable ones.
     """
     ours = record.metrics[metric]
     data = record.config.get("data")
     tokenizer = data.get("tokenizer") if isinstance(data, Mapping) else None
     words = _TOKENIZERS.get(tokenizer, "") if isinstance(tokenizer, str) else ""
+    protocols = named_protocols(reported_rows)
     for row in reported_rows:
+        if protocols and row.protocol != record.protocol:
+            continue
         same_scale = (row.unit, row.direction) == (ours.unit, ours.direction)
         if row.metric == metric and same_scale and words in row.model:
             return row
     return None
+
+
+def named_protocols(reported_rows: Sequence[ReportedRow]) -> tuple[str, ...]:
+    """Returns the protocols that published rows name, in their order."""
+    return tuple(dict.fromkeys(row.protocol for row in reported_rows if row.protocol))
 
 
 def lines(
@@ -83,8 +93,12 @@ def _run_lines(record: Record, rows: Sequence[ReportedRow]) -> list[dict[str, st
     found = []
     for metric, measured in record.metrics.items():
         line = _common(record, metric, measured.value, rows)
+        decimals = digits(measured.unit)
         if measured.standard_error is not None:
-            line["standard_error"] = f"{measured.standard_error:.{digits(measured.unit)}f}"
+            line["standard_error"] = f"{measured.standard_error:.{decimals}f}"
+        if measured.interval is not None:
+            for end, number in zip(("low", "high"), measured.interval, strict=True):
+                line[f"interval_{end}"] = f"{number:.{decimals}f}"
         if record.seed is not None:
             line["seed"] = str(record.seed)
         found.append({**line, **_origin([record]), "run_id": record.run_id})
@@ -152,12 +166,13 @@ def row_label(record: Record) -> str:
 
 def published_label(row: ReportedRow) -> str:
     """Returns the name of a published row."""
-    return f"{row.model} [{row.source}, {row.table or row.page_or_section}, {row.split}]"
+    where = (row.source, row.table or row.page_or_section, row.split, row.protocol)
+    return f"{row.model} [{', '.join(filter(None, where))}]"
 
 
 def _paper_line(row: ReportedRow) -> dict[str, str]:
     """Returns what is particular to the line of a published number."""
-    return {
+    line = {
         "kind": "paper",
         "row": published_label(row),
         "metric": row.metric,
@@ -165,6 +180,7 @@ def _paper_line(row: ReportedRow) -> dict[str, str]:
         "direction": row.direction,
         "paper": row.printed,
     }
+    return {**line, "protocol": row.protocol} if row.protocol else line
 
 
 def to_csv(found: Iterable[Mapping[str, str]]) -> str:

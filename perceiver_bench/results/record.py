@@ -34,13 +34,17 @@ _MAX_BYTES = 16 * 2**20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricValue:
-    """One metric of a run, over `n` examples; `standard_error` is None where undefined."""
+    """One metric of a run, over `n` examples; `standard_error` is None where undefined.
+
+    `interval` are the ends of a 95 % interval, of a metric that has one.
+    """
 
     value: float
     standard_error: float | None
     n: int
     unit: str
     direction: Literal["higher", "lower"]
+    interval: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -195,7 +199,7 @@ def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
     # A copied or renamed file would count a run twice.
     if path.relative_to(folder).as_posix() != f"{value['task']}/{value['run_id']}.json":
         raise UserError(f"{path}: holds run {value['run_id']} of {value['task']}; {mend}")
-    metrics = {name: MetricValue(**fields) for name, fields in value["metrics"].items()}
+    metrics = {name: _metric(fields) for name, fields in value["metrics"].items()}
     curve = value["learning_curve"]
     return Record(
         **{
@@ -205,6 +209,11 @@ def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
             "learning_curve": None if curve is None else tuple(curve),
         }
     )
+
+
+def _metric(fields: Mapping[str, Any]) -> MetricValue:
+    interval = fields.get("interval")
+    return MetricValue(**{**fields, "interval": None if interval is None else tuple(interval)})
 
 
 def _changed(value: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from perceiver_bench.errors import UserError
 UNITS = ("%", "x100", "px", "dB", "1", "1/s")
 """`x100` is a correlation times one hundred, as GLUE prints it; `1` is a plain number."""
 
-_OPTIONAL = ("table", "page_or_section", "note")
+_OPTIONAL = ("protocol", "table", "page_or_section", "note")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class ReportedRow:
     Attributes:
         benchmark: `family/name`, the word that a task's `paper_rows` holds.
         split: as the source names it.
+        protocol: the id of the protocol that a run must have to compare with it, or with another
+            row of its task that names one; empty where any of the task's will do.
         metric: the name of the task's metric.
         model: whose number it is.
         value: the number, in `unit`.
@@ -40,6 +42,7 @@ class ReportedRow:
 
     benchmark: str
     split: str
+    protocol: str
     metric: str
     model: str
     value: float

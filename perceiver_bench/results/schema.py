@@ -57,6 +57,10 @@ def _list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
+def _interval(value: Any) -> bool:
+    return _list_of(_number)(value) and len(value) == 2 and value[0] <= value[1]
+
+
 def _curve_point(value: Any) -> bool:
     return (
         isinstance(value, dict) and _count(value.get("step")) and all(map(_number, value.values()))
@@ -97,8 +101,8 @@ _RECORD: _Fields = {
     ),
 }
 
-# Fields that records of the first months lack.
-_LATER = {"init"}
+# Records of the first months lack `init`; few metrics have an interval.
+_MAY_LACK = {"init", "interval"}
 
 _METRIC: _Fields = {
     "value": (_number, "a finite number"),
@@ -106,6 +110,7 @@ _METRIC: _Fields = {
     "n": (lambda value: _count(value) and value > 0, "a number of examples above 0"),
     "unit": (_text, "a line of text"),
     "direction": (lambda value: value in ("higher", "lower"), "higher or lower"),
+    "interval": (_interval, "two finite numbers, the lower one first"),
 }
 
 _CHECKPOINT: _Fields = {
@@ -168,7 +173,7 @@ def _fault(value: Any, fields: _Fields, prefix: str) -> str | None:
     if not isinstance(value, dict):
         return f"field {prefix.rstrip('.')} must be a mapping, is {value!r:.60}"
     for name in fields:
-        if name not in value and name not in _LATER:
+        if name not in value and name not in _MAY_LACK:
             return f"field {prefix}{name} is missing"
     for name, item in value.items():
         if name not in fields:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from perceiver_bench.results import markdown, seeds
 from perceiver_bench.results.groups import Group, groups
-from perceiver_bench.results.lines import lines, reference_row, row_label, to_csv
+from perceiver_bench.results.lines import (
+    lines,
+    named_protocols,
+    reference_row,
+    row_label,
+    to_csv,
+)
 from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
-
-_HEADER = (
-    *("row", "metric", "ours ± standard error", "n", "paper", "difference"),
-    *("preset", "checkpoint step", "commit", "date"),
-)
 
 PaperRows = Callable[[str], Sequence[ReportedRow]]
 """Gives the published rows of a task by its name."""
@@ -32,8 +33,8 @@ def task_table(
 ) -> str:
     """Returns the Markdown tables of one task; records of other tasks are left out.
 
-    The difference is ours minus the published number of `reference_row`. On `made_up` data
-    there is none: the published rows are shown for their scale only.
+    The difference is ours minus the published number of `reference_row`. On `made_up` data and
+    by another protocol there is none: the published rows are shown for their scale only.
     """
     found = groups(record for record in records if record.task == task_name)
     parts = [_group_table(task_name, group, reported_rows, made_up) for group in found]
@@ -68,9 +69,15 @@ def _group_table(
             f"The data is a part of the official set, {group.incomplete}: the paper's rows are of"
             " the whole and do not compare with the others.\n"
         )
+    elif (protocols := named_protocols(reported_rows)) and group.protocol not in protocols:
+        parts.append(
+            f"The published rows are of other protocols ({markdown.escape(', '.join(protocols))}),"
+            " which means other data, another simulator or other rules: they are shown for their"
+            " scale and do not compare with the others.\n"
+        )
     if group.settings or group.baselines:
         shown = lines(task_name, group, reported_rows, every_seed=False, made_up=made_up)
-        parts.append(markdown.table(_HEADER, map(_cells, shown)))
+        parts.append(markdown.table(_header(shown), map(_cells, shown)))
     compares = not made_up and not group.incomplete
     if compares and (against := _references(group, reported_rows)):
         parts.append(f"Paper and difference (ours minus paper) are those of {against}.\n")
@@ -95,10 +102,22 @@ def _references(group: Group, reported_rows: Sequence[ReportedRow]) -> str:
     return markdown.escape(" and ".join(models))
 
 
+def _header(shown: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+    """Returns the names of the columns of a table of these lines."""
+    has_interval = any("interval_low" in line for line in shown)
+    ours = "ours [95 % interval] or ± standard error" if has_interval else "ours ± standard error"
+    return (
+        *("row", "metric", ours, "n", "paper", "difference"),
+        *("preset", "checkpoint step", "commit", "date"),
+    )
+
+
 def _cells(line: Mapping[str, str]) -> tuple[str, ...]:
     """Returns the cells of one line, in the order of the header."""
     ours = line.get("value", "")
-    if "standard_error" in line:
+    if "interval_low" in line:
+        ours += f" [{line['interval_low']}, {line['interval_high']}]"
+    elif "standard_error" in line:
         ours += f" ± {line['standard_error']}"
     if "deviation" in line:
         ours += f" ± {line['deviation']} deviation over seeds, best {line['best']}"

@@ -47,8 +47,10 @@ class Motion:
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Returns where points [..., 3] come to lie, of the same type, metres."""
-        moved = (points - self.centre) @ self._turn.as_matrix().T + self.centre + self.shift
-        return moved.astype(points.dtype)
+        # In their own precision: a scene has tens of thousands of points.
+        matrix = self._turn.as_matrix()
+        offset = self.centre + self.shift - matrix @ self.centre
+        return points @ matrix.T.astype(points.dtype) + offset.astype(points.dtype)
 
     def pose(self, pose: np.ndarray) -> np.ndarray:
         """Returns where a pose [7] comes to lie."""

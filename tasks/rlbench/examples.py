@@ -4,6 +4,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from absl import logging
@@ -12,7 +13,7 @@ from perceiver_bench import api
 
 from .actions import BOUNDS, action_of
 from .cameras import PERACT_CAMERAS
-from .episodes import Episode, Observation
+from .episodes import Episode
 from .keyframes import Transition, find_keyframes, published_transitions
 
 EPISODE_LENGTH = 25
@@ -29,7 +30,16 @@ def keyframes_of(episode: Episode) -> list[int]:
     )
 
 
-def proprioception(observation: Observation, time: int, episode_length: int) -> np.ndarray:
+class Gripper(Protocol):
+    """What both a recorded observation and a simulator's tell of the gripper."""
+
+    @property
+    def gripper_open(self) -> float: ...
+    @property
+    def gripper_joint_positions(self) -> np.ndarray: ...
+
+
+def proprioception(observation: Gripper, time: int, episode_length: int) -> np.ndarray:
     """Returns what the robot knows of itself, float32 [4].
 
     Whether the gripper is open, the positions of its two fingers in metres, clipped to 0 and

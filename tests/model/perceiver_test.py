@@ -15,7 +15,8 @@ from random_networks import fast_jit, random_batch, random_weights
 
 from perceiver_bench.config import EncoderConfig, ModelConfig
 from perceiver_bench.model import presets
-from perceiver_bench.model.perceiver import Encoder, PerceiverIO
+from perceiver_bench.model.encoder import Encoder
+from perceiver_bench.model.perceiver import PerceiverIO
 from perceiver_bench.model.segments import Segment
 from perceiver_bench.model.weights import mapping
 

@@ -30,6 +30,7 @@ def test_what_is_written_is_read(tmp_path, run):
     (found,) = record.read_all(tmp_path)
     assert path == tmp_path / "records" / "glue" / "sst2" / f"{found.run_id}.json"
     fields = dataclasses.asdict(found)
+    assert fields["metrics"]["accuracy"].pop("interval") is None
     for name, value in run.items():
         assert json.loads(json.dumps(fields[name])) == value, name
     assert found.schema_version == 1
@@ -39,6 +40,31 @@ def test_what_is_written_is_read(tmp_path, run):
     canonical = '{"dev.tsv":{"sha256":"ab","size":10}}'
     assert found.dataset_fingerprint == hashlib.sha256(canonical.encode()).hexdigest()
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_an_interval_is_written_where_there_is_one(tmp_path, run):
+    accuracy = run["metrics"]["accuracy"]
+    run["metrics"] = {"with": {**accuracy, "interval": (91.1, 94.5)}, "without": accuracy}
+    written = json.loads(record.write(run, tmp_path).read_text())["metrics"]
+    assert written["with"]["interval"] == [91.1, 94.5]
+    assert "interval" not in written["without"]
+    (found,) = record.read_all(tmp_path)
+    assert found.metrics["with"].interval == (91.1, 94.5)
+    assert found.metrics["without"].interval is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 93.0, [], [93.0], [91.0, 93.0, 95.0], [95.0, 91.0], ["91", "95"], [91.0, True]],
+)
+def test_an_interval_is_two_numbers_in_order(tmp_path, run, value):
+    run["metrics"]["accuracy"]["interval"] = value
+    with pytest.raises(UserError, match=r"metrics\.accuracy\.interval must be two finite numbers"):
+        record.write(run, tmp_path)
+    for bad in (math.nan, math.inf):
+        run["metrics"]["accuracy"]["interval"] = [91.0, bad]
+        with pytest.raises(UserError, match=r"metrics\.accuracy\.interval"):
+            record.write(run, tmp_path)
 
 
 def test_environment_fits_a_record(tmp_path, run):

@@ -103,7 +103,7 @@ def test_the_published_rows_of_an_unknown_task_are_those_of_its_name():
 
 
 def test_the_published_rows_of_a_task_are_those_it_names(monkeypatch):
-    task = types.SimpleNamespace(paper_rows=["flow/sintel_final", "flow/sintel_clean"])
+    task = types.SimpleNamespace(paper_rows=["flow/sintel_final", "flow/sintel_clean"], metrics={})
     monkeypatch.setattr(registry, "names", lambda: ("hand/made",))
     monkeypatch.setattr(registry, "get", lambda name: {"hand/made": task}[name])
     final, clean = reported.rows("flow/sintel_final"), reported.rows("flow/sintel_clean")
@@ -112,6 +112,20 @@ def test_the_published_rows_of_a_task_are_those_it_names(monkeypatch):
     task.paper_rows.append("flow/sintel")
     with pytest.raises(UserError, match="paper_rows names 'flow/sintel', which"):
         paper_rows("hand/made")
+
+
+def test_the_published_rows_of_a_task_of_many_are_under_its_own_names(monkeypatch):
+    task = types.SimpleNamespace(
+        paper_rows=["rlbench/average", "rlbench/open_drawer"],
+        metrics={"success_rate": None, "open_drawer_success_rate": None},
+    )
+    monkeypatch.setattr(registry, "names", lambda: ("hand/made",))
+    monkeypatch.setattr(registry, "get", lambda name: {"hand/made": task}[name])
+    found = paper_rows("hand/made")
+    average, drawer = reported.rows("rlbench/average"), reported.rows("rlbench/open_drawer")
+    assert [row.value for row in found] == [row.value for row in average + drawer]
+    names = [row.metric for row in found]
+    assert names == ["success_rate"] * len(average) + ["open_drawer_success_rate"] * len(drawer)
 
 
 def test_learning_curves_are_a_small_picture_of_fixed_bytes(make, tmp_path, monkeypatch):

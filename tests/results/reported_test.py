@@ -10,8 +10,10 @@ from perceiver_bench.errors import UserError
 from perceiver_bench.results import reported
 
 _FILE = pathlib.Path(__file__).parents[2] / "results" / "reported.csv"
-_HEADER = "benchmark,split,metric,model,value,unit,direction,source,table,page_or_section,note"
-_LINE = "a/b,dev,accuracy,Model,93.17,%,higher,arXiv:1,Table 1,,"
+_HEADER = (
+    "benchmark,split,protocol,metric,model,value,unit,direction,source,table,page_or_section,note"
+)
+_LINE = "a/b,dev,,accuracy,Model,93.17,%,higher,arXiv:1,Table 1,,"
 _PAPER = "arXiv:2107.14795v3"
 
 
@@ -77,6 +79,16 @@ def test_the_averages_of_rlbench_are_the_means_of_their_eighteen_tasks():
             assert abs(statistics.mean(values) - average.value) < 0.051, average.model
 
 
+def test_each_protocol_of_rlbench_has_the_average_and_all_eighteen_tasks():
+    every = [row for row in reported.read(_FILE) if row.protocol]
+    for name, average in (("best_on_validation", "42.7"), ("final_checkpoint", "49.4")):
+        rows = [row for row in every if row.protocol == f"rlbench18-test/{name}"]
+        assert len({row.benchmark for row in rows}) == len(rows) == 19
+        assert len({(row.model, row.source, row.table) for row in rows}) == 1
+        assert [row.printed for row in rows if row.benchmark == "rlbench/average"] == [average]
+    assert len(every) == 38
+
+
 def test_no_number_stands_there_twice_and_all_come_with_the_package():
     every = reported.read(_FILE)
     assert len(every) == 400
@@ -100,7 +112,7 @@ def test_percentages_and_correlations_lie_within_their_range():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (_LINE.replace("93.17", "93,17"), "has 12 columns"),
+        (_LINE.replace("93.17", "93,17"), "has 13 columns"),
         (_LINE.replace("93.17", "about 93"), "column value"),
         (_LINE.replace("93.17", "nan"), "column value"),
         (_LINE.replace("%", "percent"), "column unit"),

@@ -15,10 +15,11 @@ from perceiver_bench.results.record import MetricValue
 from perceiver_bench.results.reported import ReportedRow
 
 
-def _row(model, printed, metric="accuracy", unit="%", direction="higher"):
+def _row(model, printed, metric="accuracy", unit="%", direction="higher", protocol=""):
     return ReportedRow(
         benchmark="glue/sst2",
         split="dev",
+        protocol=protocol,
         metric=metric,
         model=model,
         value=float(printed),
@@ -241,3 +242,54 @@ def test_made_up_data_is_not_compared_with_published_rows(make):
     assert [cells[4] for cells in published] == ["93.17", "94.38"]
     assert "made up" in text
     assert "Paper and difference" not in text
+
+
+def test_an_interval_stands_in_the_place_of_the_standard_error(make):
+    metrics = {
+        "success_rate": MetricValue(
+            value=86.0, standard_error=4.9, n=50, unit="%", direction="higher", interval=(73.8, 93)
+        ),
+        "accuracy": _metric(93.0),
+    }
+    one, other = make(1, metrics=metrics), make(2, metrics=metrics, seed=1)
+    text = tables.task_table("glue/sst2", [one], _ROWS)
+    assert "| metric | ours [95 % interval] or ± standard error | n |" in text
+    assert [cells[2] for cells in _body(text)[:2]] == ["86.00 [73.80, 93.00]", "93.00 ± 0.02"]
+    several = tables.task_table("glue/sst2", [one, other], _ROWS)
+    assert "interval" not in several
+    assert _body(several)[0][2] == "86.00 ± 0.00 deviation over seeds, best 86.00"
+    found = list(csv.DictReader(io.StringIO(tables.tables_csv([one], lambda _: _ROWS))))
+    ends = [(line["standard_error"], line["interval_low"], line["interval_high"]) for line in found]
+    assert ends == [("4.90", "73.80", "93.00"), ("0.02", "", ""), *[("", "", "")] * 2]
+
+
+_BY_PROTOCOL = (
+    _row("Model, best", "42.7", protocol="real/best"),
+    _row("Model, last", "49.4", protocol="real/last"),
+    _row("Model, other", "30.4"),
+)
+
+
+@pytest.mark.parametrize(("protocol", "printed"), [("real/best", "42.7"), ("real/last", "49.4")])
+def test_the_paper_row_is_that_of_the_protocol(make, protocol, printed):
+    one = make(1, value=50.0, protocol=protocol, config={})
+    text = tables.task_table("glue/sst2", [one], _BY_PROTOCOL)
+    assert _body(text)[0][4:6] == [printed, f"{50 - float(printed):+.2f}"]
+    assert f"are those of Model, {protocol.removeprefix('real/')}." in text
+    assert "other protocols" not in text
+
+
+def test_rows_of_other_protocols_are_shown_and_not_compared_with(make):
+    one = make(1, protocol="toy/last", config={})
+    text = tables.task_table("glue/sst2", [one], _BY_PROTOCOL)
+    (ours, *published) = _body(text)
+    assert ours[4:6] == ["", ""]
+    assert [cells[4] for cells in published] == ["42.7", "49.4", "30.4"]
+    assert published[0][0] == "Model, best [arXiv:1, Table 14, dev, real/best]"
+    assert published[2][0] == "Model, other [arXiv:1, Table 14, dev]"
+    assert "The published rows are of other protocols (real/best, real/last), which means" in text
+    assert "another simulator" in text
+    assert "Paper and difference" not in text
+    found = list(csv.DictReader(io.StringIO(tables.tables_csv([one], lambda _: _BY_PROTOCOL))))
+    protocols = [line["protocol"] for line in found]
+    assert protocols == ["toy/last", "real/best", "real/last", "toy/last"]

@@ -31,7 +31,7 @@ _KEYS_AND_VALUES = "to_kv.weight"
 def is_peract(config: ModelConfig) -> bool:
     """Whether `config` is a size of PerAct's network."""
     match config.input, config.encoder, config.head:
-        case VoxelInput(), EncoderConfig(num_blocks=1), VoxelActions():
+        case VoxelInput(instruction_encoder=None), EncoderConfig(num_blocks=1), VoxelActions():
             return True
     return False
 

@@ -1,115 +1,91 @@
 # SPDX-FileCopyrightText: 2026 The perceiver_bench authors
 # SPDX-License-Identifier: Apache-2.0
-"""Films episodes: what a camera sees while actions are carried out, as an mp4 file."""
+"""Films episodes, as mp4 files."""
 
-import contextlib
-import pathlib
-import uuid
-from collections.abc import Iterable, Iterator
+import io
+import itertools
+from collections.abc import Iterable
 from fractions import Fraction
 
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.error import FFmpegError
 from av.video.stream import VideoStream
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from perceiver_bench import api
-
+from .captions import caption
 from .embedded import EmbeddedSimulator
-from .gripper import Tick
+from .replays import Replay, pictures
 
-# Of 100 moments a second, so that the film runs at the pace of simulated time.
-_EVERY = 5
-_FRAMES_PER_SECOND = 20
-_LAST_STILL = 15
-_CAPTION = 28
+# Of 12.5 moments a second, so that a film runs at twice the pace of simulated time.
+_FRAMES_PER_SECOND = 25
+_LAST_STILL = 25
 _QUALITY = "23"
 
 
-def write_video(path: pathlib.Path, frames: Iterable[np.ndarray], frames_per_second: int) -> None:
-    """Writes an mp4 file, H.264 where PyAV has it and MPEG-4 elsewhere; it appears whole.
+def film(simulator: EmbeddedSimulator, replay: Replay, instruction: str, size: int) -> bytes:
+    """Returns an mp4 file of an episode, with the instruction and the outcome under the picture.
+
+    It runs at twice the pace of simulated time, and ends with a second that stands still.
 
     Args:
-        path: ends in `.mp4`.
-        frames: uint8 [H, W, 3] of one size with even sides.
+        simulator: whose last episode was the replay.
+        replay: what is to be seen.
+        instruction: in words; of a long one the beginning is shown.
+        size: height and width of the picture in pixels, even.
+    """
+    notes = ["start"]
+    notes += [f"keyframe {number + 1}" for number in range(replay.num_keyframes)]
+    captions = [caption(size, instruction, note) for note in notes]
+    moving = (
+        _frame(picture, captions[moment.keyframe])
+        for moment, picture in zip(
+            replay.moments, pictures(simulator, replay.moments, size), strict=True
+        )
+    )
+    end = caption(size, instruction, replay.outcome, success=replay.success)
+    still = (_frame(picture, end) for picture in pictures(simulator, replay.keyframes[-1:], size))
+    repeated = itertools.chain.from_iterable(itertools.repeat(one, _LAST_STILL) for one in still)
+    return encode(itertools.chain(moving, repeated), _FRAMES_PER_SECOND)
+
+
+def encode(frames: Iterable[np.ndarray], frames_per_second: int) -> bytes:
+    """Returns an mp4 file, H.264 where PyAV has it and MPEG-4 elsewhere.
+
+    Equal frames give equal bytes with the same version of PyAV.
+
+    Args:
+        frames: uint8 [H, W, 3], at least one; of one size, with even sides.
         frames_per_second: its pace.
-
-    Raises:
-        UserError: if there are no frames, a side is odd, or the file cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.mp4")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(temporary), "w") as container:
-            stream: VideoStream | None = None
-            for frame in frames:
-                stream = stream or _stream(container, frame, frames_per_second)
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-                container.mux(stream.encode(picture))
-            if stream is None:
-                raise api.UserError(f"{path}: a video needs at least one frame")
-            container.mux(stream.encode(None))
-        temporary.replace(path)
-    except (OSError, FFmpegError) as error:
-        raise api.UserError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def film(
-    simulator: EmbeddedSimulator,
-    path: pathlib.Path,
-    caption: str,
-    *,
-    size: int = 320,
-) -> Iterator[None]:
-    """Films what is done within the `with` block, with a caption such as the instruction.
-
-    Raises:
-        UserError: if no episode is set up, or the file cannot be written.
-    """
-    frames = [_frame(simulator, size, caption)]
-    before = simulator.on_tick
-    count = 0
-
-    def on_tick(tick: Tick) -> None:
-        nonlocal count
-        before(tick)
-        count += 1
-        if count % _EVERY == 0:
-            frames.append(_frame(simulator, size, caption))
-
-    simulator.on_tick = on_tick
-    try:
-        yield
-    finally:
-        simulator.on_tick = before
-    frames += [frames[-1]] * _LAST_STILL
-    write_video(path, frames, _FRAMES_PER_SECOND)
+    file = io.BytesIO()
+    frames = iter(frames)
+    first = next(frames)
+    with av.open(file, "w", format="mp4") as container:
+        stream = _stream(container, first, frames_per_second)
+        for frame in itertools.chain([first], frames):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return file.getvalue()
 
 
 def _stream(container: OutputContainer, frame: np.ndarray, frames_per_second: int) -> VideoStream:
-    height, width = frame.shape[:2]
-    if height % 2 or width % 2:
-        raise api.UserError(f"a video of {width} x {height} pixels: both have to be even")
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     stream = container.add_stream(codec, rate=Fraction(frames_per_second))
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.height, stream.width = frame.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    # With more threads the bytes would depend on the machine's number of cores.
+    stream.codec_context.thread_count = 1
     if codec == "libx264":
         stream.options = {"crf": _QUALITY}
     return stream
 
 
-def _frame(simulator: EmbeddedSimulator, size: int, caption: str) -> np.ndarray:
-    """Returns a picture, smoothed from one of twice the size, over a line of text."""
-    large = simulator.picture(2 * size).astype(np.uint16)
-    smooth = large.reshape(size, 2, size, 2, 3).mean((1, 3)).astype(np.uint8)
-    picture = Image.new("RGB", (size, size + _CAPTION), (250, 250, 250))
-    picture.paste(Image.fromarray(smooth), (0, 0))
-    font = ImageFont.load_default(size=14)
-    ImageDraw.Draw(picture).text((8, size + 5), caption, (30, 30, 30), font=font)
-    return np.asarray(picture)
+def _frame(picture: np.ndarray, text: Image.Image) -> np.ndarray:
+    """Returns a picture over its caption."""
+    size = len(picture)
+    frame = Image.new("RGB", (size, size + text.height))
+    frame.paste(Image.fromarray(picture), (0, 0))
+    frame.paste(text, (0, size))
+    return np.asarray(frame)
