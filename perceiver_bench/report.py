@@ -4,15 +4,27 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from perceiver_bench import registry
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import write_atomically
 from perceiver_bench.results import averages, curves, groups, markdown, record, reported, tables
+from perceiver_bench.results import latex as latex_tables
+from perceiver_bench.results.cells import Cells
+from perceiver_bench.results.html import page
 
 
-def report(results_dir: pathlib.Path, check: bool) -> int:
+def report(
+    results_dir: pathlib.Path,
+    check: bool,
+    html: pathlib.Path | None = None,
+    latex: pathlib.Path | None = None,
+) -> int:
     """Writes TABLES.md, tables.csv and curves/ in `results_dir`, from its records.
+
+    And, where they are named, a page with everything (`html`), and the tables as `latex`.
 
     A README.md beside `results_dir` that holds `<!-- begin TASK -->` and `<!-- end TASK -->`
     gets the task's table between them; likewise the table of averages of that name.
@@ -42,6 +54,8 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
     if new and new != old:
         texts[readme] = new
     if check:
+        if html or latex:
+            raise UserError("--check: writes nothing; leave --html and --latex out")
         stale = [path for path, text in texts.items() if _read(path) != text]
         stale += [
             results_dir / address
@@ -55,6 +69,14 @@ def report(results_dir: pathlib.Path, check: bool) -> int:
         write_atomically(path, text.encode())
     for task, group in pictures.items():
         curves.plot_learning_curves(group, results_dir / addresses[task], paper_rows(task))
+    cells = _cells(records)
+    if html:
+        speed_dir = results_dir.resolve().parent / "benchmarks" / "results"
+        page.write_html(
+            records, paper_rows, html, results_dir=results_dir, speed_dir=speed_dir, averages=cells
+        )
+    if latex:
+        write_atomically(latex, latex_tables.tables(records, paper_rows, cells).encode())
     return 0
 
 
@@ -95,11 +117,20 @@ def _pictures(records: list[record.Record]) -> dict[str, groups.Group]:
 
 def _matrices(records: list[record.Record]) -> dict[str, str]:
     """Returns the tables of averages that records are there for, by their name."""
+    return _averages(records, averages.matrix)
+
+
+def _cells(records: list[record.Record]) -> dict[str, Cells]:
+    """Returns the cells of the tables of averages that records are there for."""
+    return _averages(records, averages.cells)
+
+
+def _averages(records: list[record.Record], make: Callable[..., Any]) -> dict[str, Any]:
     found = {}
     for name in dict.fromkeys(average.benchmark for average in registry.averages()):
         members = [average for average in registry.averages() if average.benchmark == name]
-        if text := averages.matrix(members, records, reported.rows(name), paper_rows):
-            found[name] = text
+        if made := make(members, records, reported.rows(name), paper_rows):
+            found[name] = made
     return found
 
 

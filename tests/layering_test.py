@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # From the top. An import within a layer is allowed.
 LAYERS = (
-    ("__main__", "run", "report", "commands"),
+    ("__main__", "run", "modes", "options", "report", "commands"),
     ("benchmark", "train", "evaluation", "results"),
     ("model", "data", "metrics", "api"),
     (
@@ -20,6 +20,7 @@ LAYERS = (
         "overrides",
         "errors",
         "files",
+        "npz",
         "memory",
         "pickles",
         "pickled_arrays",

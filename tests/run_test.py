@@ -27,7 +27,7 @@ def test_help_shows_the_modes_and_every_flag():
     done = start("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    for mode in run.MODES:
+    for mode in run.options.MODES:
         assert f"--mode={mode}" in done.stdout
     for flag in ("data_dir", "workdir", "checkpoint", "set", "repeat"):
         assert f"  --{flag}: " in done.stdout
@@ -52,7 +52,7 @@ def test_an_error_is_one_line_whatever_is_in_it(capsys, monkeypatch):
     def fail():
         raise UserError("a\nb\r\n  c")
 
-    monkeypatch.setitem(run._COMMANDS, "list", fail)
+    monkeypatch.setitem(run.COMMANDS, "list", fail)
     code, output, errors = tiny_runs.command(capsys, "--mode=list")
     assert (code, output, errors) == (2, "", ["perceiver-bench: a b c"])
 
@@ -63,7 +63,7 @@ def test_an_interruption_is_one_line_and_code_143(capsys, monkeypatch):
     def stop():
         raise Interrupted("stopped by SIGTERM; saved step 3 in W")
 
-    monkeypatch.setitem(run._COMMANDS, "list", stop)
+    monkeypatch.setitem(run.COMMANDS, "list", stop)
     code, _, errors = tiny_runs.command(capsys, "--mode=list")
     assert code == 143
     (line,) = errors
@@ -74,13 +74,13 @@ def test_a_fault_of_the_program_is_not_hidden(capsys, monkeypatch):
     def fail():
         raise ZeroDivisionError
 
-    monkeypatch.setitem(run._COMMANDS, "list", fail)
+    monkeypatch.setitem(run.COMMANDS, "list", fail)
     with pytest.raises(ZeroDivisionError):
         tiny_runs.command(capsys, "--mode=list")
 
 
 def test_every_mode_has_a_command():
-    assert set(run._COMMANDS) == set(run.MODES)
+    assert set(run.COMMANDS) == set(run.options.MODES)
 
 
 def test_evaluate_takes_several_tasks_and_prints_a_table_for_each(tmp_path, capsys):

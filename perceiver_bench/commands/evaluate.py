@@ -78,7 +78,7 @@ def evaluate(
             *(task.name, num_examples - counted, num_examples),
         )
     seconds = time.monotonic() - start
-    return _write_record(task, subject, held_out, measured, limit, seconds, results_dir)
+    return _write_record(task, subject, held_out, rows, measured, limit, seconds, results_dir)
 
 
 def table(task_name: str, results_dir: pathlib.Path, *, made_up: bool = False) -> str:
@@ -110,6 +110,7 @@ def _write_record(
     task: Task,
     subject: Subject,
     held_out: Source,
+    rows: evaluation.Rows,
     measured: Mapping[str, evaluation.Measured],
     limit: int | None,
     seconds: float,
@@ -148,6 +149,7 @@ def _write_record(
             "learning_curve": list(subject.curve) or None,
         },
         results_dir,
+        rows,
     )
     logging.info("record: %s", path)
     return path

@@ -6,7 +6,8 @@ What a network computes plane by plane, so that nothing of the size of the grid 
 it gives, is differentiated as it is spelled out, which keeps more and computes less.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +44,9 @@ Joined = tuple[jax.Array, PlaneSums]
 features, then what the convolution gives."""
 
 
+Convolve = Callable[[jax.Array, jax.Array, jnp.dtype], jax.Array]
+
+
 def join(voxels: jax.Array, upsampled: jax.Array, joint: Joint, dtype: jnp.dtype) -> Joined:
     """Convolves the features of voxels [V, V, V, 10] beside `upsampled` [V, V, V, C]."""
     if not plan.rewrites_convolutions():
@@ -53,7 +57,10 @@ def join(voxels: jax.Array, upsampled: jax.Array, joint: Joint, dtype: jnp.dtype
         return _by_pairs(voxels, upsampled, joint, dtype)
 
     def forward(voxels, upsampled, joint):
-        return jax.vjp(lambda *given: _at_once(*given, dtype), voxels, upsampled, joint)
+        return jax.vjp(
+            lambda voxels, upsampled, joint: _at_once(voxels, upsampled, joint, dtype),
+            *(voxels, upsampled, joint),
+        )
 
     def backward(pull, cotangents):
         return pull(cotangents)
@@ -69,7 +76,8 @@ def _beside(voxels: jax.Array, upsampled: jax.Array, joint: Joint, dtype) -> jax
 
 
 def _at_once(voxels: jax.Array, upsampled: jax.Array, joint: Joint, dtype) -> Joined:
-    convolve = convolve_planes if plan.rewrites_convolutions() else convolve_plainly
+    rewritten = plan.rewrites_convolutions()
+    convolve = cast(Convolve, convolve_planes if rewritten else convolve_plainly)
     inputs = _beside(voxels, upsampled, joint, dtype)
     found = leaky_relu(convolve(inputs, joint.kernel, dtype) + joint.bias)
     logits = convolve(found, joint.translation, dtype)[..., 0]
@@ -89,7 +97,7 @@ def _by_pairs(voxels: jax.Array, upsampled: jax.Array, joint: Joint, dtype) -> J
         return jnp.pad(array, padding, mode="edge").reshape(-1, 2, *array.shape[1:])
 
     def step(planes, pair):
-        following = _beside(*pair, joint, dtype)
+        following = _beside(pair[0], pair[1], joint, dtype)
         four = jnp.concatenate([planes, following[:1]])
         found = leaky_relu(convolve_pair(four, kernel, dtype) + joint.bias)
         own = planes[1:, ..., :channels]

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from perceiver_bench.results import seeds
+from perceiver_bench.results.cells import Cells
 from perceiver_bench.results.groups import Group, groups
 from perceiver_bench.results.lines import published_label, row_label
 from perceiver_bench.results.markdown import escape, table
@@ -67,6 +68,23 @@ def matrix(
 ) -> str:
     """Returns the Markdown table of one benchmark's averages; empty if no record is of them.
 
+    The arguments are those of `cells`.
+    """
+    found = cells(averages, records, published, paper_rows)
+    if found is None:
+        return ""
+    notes = (f"- {escape(note)}." for note in found.notes)
+    return "\n".join([table(found.header, found.rows), *notes, ""])
+
+
+def cells(
+    averages: Sequence[Average],
+    records: Sequence[Record],
+    published: Sequence[ReportedRow],
+    paper_rows: PaperRows,
+) -> Cells | None:
+    """Returns the table of one benchmark's averages; None if no record is of them.
+
     Args:
         averages: the conventions; the columns are their tasks, in their order.
         records: of any tasks.
@@ -80,7 +98,7 @@ def matrix(
     joint = dict.fromkeys(average.joint for average in averages if average.joint)
     ours = _our_scores([*columns, *joint], columns, list(records))
     if not ours:
-        return ""
+        return None
     rows = []
     for names, scores in ours.items():
         ends = (_average_cell(average, scores) for average in averages)
@@ -103,7 +121,7 @@ def matrix(
         " alike; the deviation is that of the sample",
         *_not_official(ours.values()),
     ]
-    return "\n".join([table(header, rows), *(f"- {escape(note)}." for note in notes), ""])
+    return Cells(header, rows, notes)
 
 
 def _our_scores(

@@ -7,6 +7,7 @@ this schema is an error, on the way out and on the way in: a broken file must ne
 taken for a result.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -14,22 +15,23 @@ import json
 import pathlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import write_atomically
-from perceiver_bench.results import schema
+from perceiver_bench.results import example_rows, schema
 from perceiver_bench.results.environment import environment as environment
 
 SCHEMA_VERSION = 1
 _DERIVED = (
     *("schema_version", "run_id", "date_utc"),
-    *("config_fingerprint", "dataset_fingerprint"),
+    *("config_fingerprint", "dataset_fingerprint", "examples"),
 )
 _WITH_PATHS = {"overrides", "config", "dataset", "checkpoint", "init"}
 # Far above any record; keeps a hostile file from filling the memory.
 _MAX_BYTES = 16 * 2**20
+_MEND = "delete the file or restore it from version control"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ class Record:
         wall_seconds: of the evaluation.
         date_utc: when the record was written, ISO 8601.
         learning_curve: [{step, metric: value, ...}, ...] of the training, or None.
+        examples: {file, sha256, num_examples} of the rows of every example, in a file beside the
+            record's (`example_rows`); None in records of before there was one.
     """
 
     schema_version: int
@@ -106,6 +110,7 @@ class Record:
     wall_seconds: float
     date_utc: str
     learning_curve: tuple[Mapping[str, float], ...] | None
+    examples: Mapping[str, Any] | None = None
 
     @property
     def baseline(self) -> str | None:
@@ -124,12 +129,19 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
+def write(
+    record: dict[str, Any],
+    results_dir: pathlib.Path,
+    rows: Mapping[str, Mapping[str, Any]] | None = None,
+) -> pathlib.Path:
     """Writes one run to `results_dir/records/<task>/<run_id>.json` and returns the path.
 
-    `record` has the fields of `Record` except schema_version, run_id, date_utc and the two
-    fingerprints, which are made here. Absolute paths in it are cut to their last two
-    parts, so that a record can be published.
+    The rows of its examples, by metric and name, go to `<run_id>.npz` beside it, first: a
+    record never names a file that is not there yet.
+
+    `record` has the fields of `Record` except schema_version, run_id, date_utc, the two
+    fingerprints and examples, which are made here. Absolute paths in it are cut to their
+    last two parts, so that a record can be published.
 
     Raises:
         UserError: if a field is missing, unknown, of another type, or not finite, or if
@@ -158,15 +170,35 @@ def write(record: dict[str, Any], results_dir: pathlib.Path) -> pathlib.Path:
             full[f"{name}_fingerprint"] = fingerprint(full.get(name))
         except ValueError as error:
             raise UserError(f"{where}: field {name} holds NaN or infinity; mend it") from error
+    content = None
+    if rows is not None:
+        content, identity = example_rows.pack(rows)
+        full["examples"] = {"file": f"{run_id}.npz", **identity}
     if fault := schema.fault(full):
         raise UserError(f"{where}: {fault}")
     path = results_dir / "records" / full["task"] / f"{run_id}.json"
     text = json.dumps(full, indent=1, allow_nan=False) + "\n"
     try:
-        write_atomically(path, text.encode(), overwrite=False)
+        with _file_beside(path, content):
+            write_atomically(path, text.encode(), overwrite=False)
     except UserError as error:
         raise UserError(f"{error}; give another folder with --results_dir") from error
     return path
+
+
+@contextlib.contextmanager
+def _file_beside(path: pathlib.Path, content: bytes | None) -> Iterator[None]:
+    """Writes a record's file of examples, and deletes it if the record cannot be written."""
+    if content is None:
+        yield
+        return
+    beside = path.with_suffix(".npz")
+    write_atomically(beside, content, overwrite=False)
+    try:
+        yield
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def read_all(results_dir: pathlib.Path) -> list[Record]:
@@ -180,25 +212,43 @@ def read_all(results_dir: pathlib.Path) -> list[Record]:
     return sorted(records, key=lambda record: (record.date_utc, record.run_id))
 
 
-def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
-    """Reads one file that should stand at `folder/<task>/<run_id>.json`."""
+def find(name: str, results_dir: pathlib.Path) -> pathlib.Path:
+    """Returns the path of a record that is named by it, or by its run id in `results_dir`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    path = pathlib.Path(name)
+    if path.is_file():
+        return path
+    records = (results_dir / "records").rglob("*.json")
+    found = next((one for one in records if one.stem == name), None)
+    if found is None:
+        raise UserError(
+            f"--record={name}: no such file, nor a run of that id in --results_dir={results_dir}"
+        )
+    return found
+
+
+def read(path: pathlib.Path) -> Record:
+    """Reads one record, wherever the file stands.
+
+    Raises:
+        UserError: if it is not a whole record of this schema.
+    """
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no JSON number")
 
-    mend = "delete the file or restore it from version control"
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
         fault = schema.fault(value) or _changed(value)
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a record ({error}); {mend}") from error
+        raise UserError(f"{path}: not a record ({error}); {_MEND}") from error
     if fault:
-        raise UserError(f"{path}: {fault}; {mend}")
-    # A copied or renamed file would count a run twice.
-    if path.relative_to(folder).as_posix() != f"{value['task']}/{value['run_id']}.json":
-        raise UserError(f"{path}: holds run {value['run_id']} of {value['task']}; {mend}")
+        raise UserError(f"{path}: {fault}; {_MEND}")
     metrics = {name: _metric(fields) for name, fields in value["metrics"].items()}
     curve = value["learning_curve"]
     return Record(
@@ -209,6 +259,15 @@ def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
             "learning_curve": None if curve is None else tuple(curve),
         }
     )
+
+
+def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
+    """Reads one file that should stand at `folder/<task>/<run_id>.json`."""
+    found = read(path)
+    # A copied or renamed file would count a run twice.
+    if path.relative_to(folder).as_posix() != f"{found.task}/{found.run_id}.json":
+        raise UserError(f"{path}: holds run {found.run_id} of {found.task}; {_MEND}")
+    return found
 
 
 def _metric(fields: Mapping[str, Any]) -> MetricValue:

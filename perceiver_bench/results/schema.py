@@ -99,10 +99,11 @@ _RECORD: _Fields = {
         _optional(_list_of(_curve_point)),
         "null or a list of {step, metric: finite number}",
     ),
+    "examples": (_optional(_mapping), "a mapping or null"),
 }
 
-# Records of the first months lack `init`; few metrics have an interval.
-_MAY_LACK = {"init", "interval"}
+# Records of the first months lack `init` and `examples`; few metrics have an interval.
+_MAY_LACK = {"init", "examples", "interval"}
 
 _METRIC: _Fields = {
     "value": (_number, "a finite number"),
@@ -139,6 +140,13 @@ _PRECISION: _Fields = {
 }
 
 
+_EXAMPLES: _Fields = {
+    "file": (_text, "a line of text"),
+    "sha256": (_like(_DIGEST), "a SHA-256"),
+    "num_examples": (lambda value: _count(value) and value > 0, "a number of examples above 0"),
+}
+
+
 def fault(record: Any) -> str | None:
     """Returns what is wrong with a record as plain JSON, in one line, or None."""
     if not isinstance(record, dict):
@@ -156,6 +164,12 @@ def fault(record: Any) -> str | None:
         return found
     if record["git"] is not None and (found := _fault(record["git"], _GIT, "git.")):
         return found
+    if (examples := record.get("examples")) is not None:
+        if found := _fault(examples, _EXAMPLES, "examples."):
+            return found
+        # Any other name could lead anywhere.
+        if examples["file"] != (due := f"{record['run_id']}.npz"):
+            return f"field examples.file must be {due}, is {examples['file']!r:.60}"
     for name, value in record["versions"].items():
         if not _text(value):
             return f"field versions: {name!r:.60} must be a line of text, is {value!r:.60}"

@@ -56,7 +56,9 @@ def preprocess(
         if "points" not in example:
             arrays = {name: example[name] for name in ("variation", "seed", "run")}
             arrays["task"] = names.index(example["task"])
-            trial = {name: np.array(number, np.int32) for name, number in arrays.items()}
+            trial: dict[str, np.ndarray] = {
+                name: np.array(number, np.int32) for name, number in arrays.items()
+            }
             if "folder" in example:
                 trial["folder"] = np.frombuffer(os.fsencode(example["folder"]), np.uint8)
             return trial

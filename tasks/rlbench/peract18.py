@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """PerAct's benchmark: 18 tasks of RLBench itself, which needs CoppeliaSim."""
 
+import functools
 import pathlib
 
 from perceiver_bench import api
 
-from . import common, embedded, layouts, presets, sources
+from . import common, embedded, layouts, predictions, presets, sources
 from .simulator import Simulator
 
 # How many episodes of each task the published test has.
@@ -88,6 +89,7 @@ def _task(name: str, split: str, summary: str, **parts) -> api.Task:
         demo_presets=(),
         baselines={},
         write_demo=write_demo,
+        predict=functools.partial(predictions.write_files, source, split, None),
         paper_rows=("rlbench/average", *(f"rlbench/{task}" for task in presets.PERACT_TASKS)),
         **parts,
     )

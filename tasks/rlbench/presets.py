@@ -55,13 +55,15 @@ def _paper(**network: Any) -> api.RunConfig:
     )
 
 
-def _small_network(*, size: int, channels: int, latents: int, layers: int) -> Any:
-    """A network of little depth and width, whose instructions are bytes."""
-    return api.peract(
+def _small_network(
+    *, size: int, channels: int, words: int, latents: int, layers: int
+) -> api.ModelConfig:
+    """A network of little depth and width, whose instructions are bytes; without dropout."""
+    network = api.peract(
         size=size,
         patch=3,
         channels=channels,
-        num_tokens=8,
+        num_tokens=words,
         token_channels=4 * channels,
         instruction_encoder=api.InstructionEncoder(
             max_length=77, channels=4 * channels, num_heads=4, num_layers=layers
@@ -73,15 +75,16 @@ def _small_network(*, size: int, channels: int, latents: int, layers: int) -> An
         head_channels=24,
         hidden_channels=6 * channels,
     )
+    return dataclasses.replace(network, attention_dropout=0.0)
 
 
 def _small(language: Literal["bytes", "none"]) -> api.RunConfig:
     """An agent for three tasks that two processor cores train in half an hour."""
     return api.RunConfig(
-        model=_small_network(size=15, channels=16, latents=64, layers=3),
+        model=_small_network(size=12, channels=32, words=16, latents=64, layers=3),
         data=api.VoxelData(
             tasks=_SMALL_TASKS,
-            size=15,
+            size=12,
             bounds=_TABLE,
             image_size=64,
             num_demonstrations=400,
@@ -113,7 +116,7 @@ def _small(language: Literal["bytes", "none"]) -> api.RunConfig:
 def _tiny(**data: Any) -> api.RunConfig:
     """As much as a demonstration of the suite itself takes."""
     return api.RunConfig(
-        model=_small_network(size=9, channels=8, latents=16, layers=1),
+        model=_small_network(size=9, channels=8, words=8, latents=16, layers=1),
         data=api.VoxelData(
             **data,
             size=9,

@@ -66,6 +66,7 @@ def make() -> Callable[..., Record]:
             "overrides": (),
             "init": None,
             "learning_curve": None,
+            "examples": None,
         }
         if baseline:
             fields |= {"checkpoint": {"baseline": baseline}, "preset": None, "config": {}}

@@ -205,6 +205,15 @@ class EmbeddedSimulator:
         rgb, _ = self._renderer(size, shadows=True).render(name)
         return rgb
 
+    @property
+    def joint_values(self) -> np.ndarray:
+        """The positions of all joints of the scene [n], which `show` takes."""
+        return self._world.data.qpos.copy()
+
+    def show(self, joint_values: np.ndarray) -> None:
+        """Puts all joints where they were at a moment of this episode, for its pictures."""
+        self._world.data.qpos[:] = joint_values
+
     def expert(self) -> Iterator[Keyframe]:
         """Yields the actions that solve the episode, each from the state before it."""
         return self._episode().expert()

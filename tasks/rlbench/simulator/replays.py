@@ -114,7 +114,7 @@ def pictures(
     smoothed. The episode has to be the simulator's last.
     """
     for moment in moments:
-        simulator._world.data.qpos[:] = moment.positions
+        simulator.show(moment.positions)
         if simulator.backend == "rays":
             yield simulator.picture(size)
         else:
@@ -122,4 +122,4 @@ def pictures(
 
 
 def _moment(simulator: EmbeddedSimulator, keyframe: int) -> Moment:
-    return Moment(simulator._world.data.qpos.copy(), keyframe)
+    return Moment(simulator.joint_values, keyframe)
