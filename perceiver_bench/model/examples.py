@@ -46,18 +46,18 @@ def random_batch(config: ModelConfig, size: int = 1) -> dict[str, np.ndarray]:
             }
         case VoxelInput() as inputs:
             num_points = round(_POINTS_PER_AREA * inputs.size**2)
-            if encoder := inputs.instruction_encoder:
-                shape = (size, encoder.max_length)
-                language = {
-                    "instruction": rng.integers(0, encoder.vocab_size, shape, dtype=np.int32),
-                    "instruction_mask": np.ones(shape, np.int32),
-                }
-            else:
-                language = {"language": normal(inputs.num_tokens, inputs.token_channels)}
-            return {
+            scene = {
                 "points": rng.random((size, num_points, 3), dtype=np.float32),
                 "colours": np.tanh(normal(num_points, 3)),
                 "bounds": np.array([[0, 0, 0, 1, 1, 1]] * size, np.float32),
                 "proprio": normal(inputs.proprioception),
-                **language,
+            }
+            encoder = inputs.instruction_encoder
+            if encoder is None:
+                return {**scene, "language": normal(inputs.num_tokens, inputs.token_channels)}
+            shape = (size, encoder.max_length)
+            return {
+                **scene,
+                "instruction": rng.integers(0, encoder.vocab_size, shape, dtype=np.int32),
+                "instruction_mask": np.ones(shape, np.int32),
             }
