@@ -8,14 +8,12 @@ import math
 import pathlib
 import statistics
 import time
-import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
 
-from perceiver_bench import memory, overrides
+from perceiver_bench import memory, npz, overrides
 from perceiver_bench.commands.setup import buildable, writable_folder
 from perceiver_bench.config import (
     FlowInput,
@@ -65,10 +63,8 @@ def _input_shapes(config: ModelConfig) -> dict[str, tuple[int | None, ...]]:
             }
 
 
-# What NumPy makes of files that are no .npz, or damaged ones. The first three are of a single
-# array, of compressed data, and of an archive in a way that Python does not read.
-_NOT_NPZ = (TypeError, zlib.error, NotImplementedError, zipfile.BadZipFile)
-_NOT_NPZ += (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError)
+# Far above the largest scene, video or batch of text that a machine computes at once.
+_MAX_INPUT_BYTES = 2**34
 _OPTIONAL = ("input_mask", "image_points", "audio_points")
 _INTEGERS = ("inputs", "task", "instruction", "instruction_mask", *_OPTIONAL)
 
@@ -80,12 +76,11 @@ def read_inputs(path: pathlib.Path, config: ModelConfig) -> dict[str, np.ndarray
         UserError: if the file is damaged, or an array is missing, unknown or misshapen.
     """
     try:
-        # Opened here: NumPy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:
+            arrays = npz.read_arrays(file, max_bytes=_MAX_INPUT_BYTES)
     except FileNotFoundError:
         raise UserError(f"--inputs={path}: no such file") from None
-    except _NOT_NPZ as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"--inputs={path}: not a readable .npz file ({error})") from error
     shapes = _input_shapes(config)
     missing = shapes.keys() - arrays.keys() - set(_OPTIONAL)

@@ -14,7 +14,7 @@ import functools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -152,13 +152,33 @@ def _lower_end(share: float, size: float) -> float:
     return 2 * size * share**2 / (2 * size * share + square + spread)
 
 
-def _shares(rows: Arrays) -> list[np.ndarray]:
-    """Returns the mean over runs of each episode, an array for each task that has episodes."""
-    counted = np.asarray(rows["weight"]) > 0
-    if not counted.any():
+class Episodes(NamedTuple):
+    """The episodes of some rows, in the order of task, variation and seed.
+
+    Attributes:
+        first: the place of each one's first run in the rows [n].
+        task: [n].
+        share: the mean over its runs [n].
+    """
+
+    first: np.ndarray
+    task: np.ndarray
+    share: np.ndarray
+
+
+def episodes(rows: Arrays) -> Episodes:
+    """Returns the episodes of the rows with weight; raises UserError if there are none."""
+    counted = np.flatnonzero(np.asarray(rows["weight"]) > 0)
+    if not counted.size:
         raise UserError("no examples")
     runs = np.stack([np.asarray(rows[name])[counted] for name in _EPISODE], axis=-1)
-    episodes, place = np.unique(runs, axis=0, return_inverse=True)
+    found, first, place = np.unique(runs, axis=0, return_index=True, return_inverse=True)
     place = place.ravel()
     shares = np.bincount(place, np.asarray(rows["sum"])[counted]) / np.bincount(place)
-    return [shares[episodes[:, 0] == task] for task in np.unique(episodes[:, 0])]
+    return Episodes(counted[first], found[:, 0], shares)
+
+
+def _shares(rows: Arrays) -> list[np.ndarray]:
+    """Returns the share of each episode, an array for each task that has episodes."""
+    found = episodes(rows)
+    return [found.share[found.task == task] for task in np.unique(found.task)]

@@ -7,11 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from perceiver_bench.metrics import success
 from perceiver_bench.metrics.base import MeanOfExamples, PooledOverElements
-from perceiver_bench.metrics.success import MeanOverTasks
 from perceiver_bench.task import Arrays, Metric, Pooling
-
-_EPISODE = ("task", "variation", "seed")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +39,7 @@ class Units:
 
 def units(metric: Metric, rows: Arrays) -> Units:
     """Returns the units of a run from the metric's rows [m] of all examples."""
-    if isinstance(metric.pooling, MeanOverTasks):
+    if isinstance(metric.pooling, success.MeanOverTasks):
         return _episodes(metric, rows)
     size = len(next(iter(rows.values())))
     weights = [row > 0 for name, row in rows.items() if _own_name(name) == "weight"]
@@ -89,15 +87,11 @@ def _called(pooling: Pooling, rows: Arrays) -> Callable[[np.ndarray], np.ndarray
 
 def _episodes(metric: Metric, rows: Arrays) -> Units:
     """Returns the episodes of tasks that count once each; an episode's value is over its runs."""
-    counted = np.flatnonzero(rows["weight"] > 0)
-    runs = np.stack([rows[name][counted] for name in _EPISODE], axis=-1)
-    episodes, first, episode = np.unique(runs, axis=0, return_index=True, return_inverse=True)
-    episode = episode.ravel()
-    shares = np.bincount(episode, rows["sum"][counted]) / np.bincount(episode)
-    _, strata, sizes = np.unique(episodes[:, 0], return_inverse=True, return_counts=True)
+    first, task, shares = success.episodes(rows)
+    _, strata, sizes = np.unique(task, return_inverse=True, return_counts=True)
     parts = 100 * shares / (sizes[strata] * len(sizes))
     return Units(
-        places=counted[first],
+        places=first,
         strata=strata,
         metric=lambda drawn: parts[drawn].sum(axis=1),
         is_called=False,

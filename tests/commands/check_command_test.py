@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from absl import flags
+from made_runs import RUN
 
 from perceiver_bench import (
     run,  # noqa: F401 (defines the flags)
@@ -25,42 +26,10 @@ from perceiver_bench.results import baselines, record
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 
-_RUN = {
-    "task": "glue/sst2",
-    "task_version": 1,
-    "split": "dev",
-    "protocol": "glue-dev/accuracy",
-    "metrics": {
-        "accuracy": {
-            "value": 93.0,
-            "standard_error": 0.86,
-            "n": 872,
-            "unit": "%",
-            "direction": "higher",
-        }
-    },
-    "partial": False,
-    "partial_reason": None,
-    "preset": "small",
-    "overrides": [],
-    "config": {},
-    "dataset": {"file": "dev.tsv", "sha256": "ab"},
-    "checkpoint": {"path": "run/best", "step": 200, "digest": "ef01", "format": "orbax"},
-    "init": None,
-    "seed": 0,
-    "num_params": 1234,
-    "git": None,
-    "versions": {"python": "3.11.0"},
-    "device": {"platform": "cpu", "kind": "cpu", "count": 1},
-    "precision": {"dtype": "float32", "jax_default_matmul_precision": None},
-    "wall_seconds": 1.5,
-    "learning_curve": None,
-}
-
 
 def _record(folder, *, value=93.0, **changes):
     """Writes a record of a run."""
-    fields = copy.deepcopy(_RUN) | changes
+    fields = copy.deepcopy(RUN) | {"protocol": "glue-dev/accuracy", "overrides": []} | changes
     fields["metrics"]["accuracy"]["value"] = value
     return record.write(fields, folder)
 
@@ -176,8 +145,8 @@ def test_writing_keeps_an_existing_file_and_says_what_is_left_out(baseline, tmp_
     with pytest.raises(UserError, match="exists already"):
         write_baseline(baseline, results_dir=tmp_path / "first")
     assert baseline.read_bytes() == before
-    fields = copy.deepcopy(_RUN["metrics"]["accuracy"]) | {"standard_error": None}
-    _record(tmp_path / "more", metrics={"accuracy": _RUN["metrics"]["accuracy"], "f1": fields})
+    fields = copy.deepcopy(RUN["metrics"]["accuracy"]) | {"standard_error": None}
+    _record(tmp_path / "more", metrics={"accuracy": RUN["metrics"]["accuracy"], "f1": fields})
     write_baseline(tmp_path / "other.yaml", results_dir=tmp_path / "more", tasks=["glue/sst2"])
     assert "left out: glue/sst2: small: no standard error of f1\n" in capsys.readouterr().out
 

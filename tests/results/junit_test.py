@@ -6,25 +6,9 @@ from xml.etree import ElementTree
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_expectations import due
 
 from perceiver_bench.results import gate, junit
-from perceiver_bench.results.baselines import Expectation, Tolerance
-
-
-def _due(**changes):
-    fields = {
-        "task": "glue/sst2",
-        "task_version": 1,
-        "split": "dev",
-        "protocol": "glue-dev/accuracy",
-        "metric": "accuracy",
-        "unit": "%",
-        "direction": "higher",
-        "expected": 93.0,
-        "tolerance": Tolerance("absolute", 0.1),
-        "why": "made by hand",
-    }
-    return Expectation(**{**fields, **changes})
 
 
 def _parsed(*findings, path="baseline.yaml"):
@@ -34,7 +18,7 @@ def _parsed(*findings, path="baseline.yaml"):
 def test_each_expectation_is_a_test_case_with_its_outcome():
     root = _parsed(
         gate.Finding(
-            expectation=_due(run={"preset": "tiny"}),
+            expectation=due(run={"preset": "tiny"}),
             verdict="pass",
             reason="",
             value=93.05,
@@ -42,14 +26,14 @@ def test_each_expectation_is_a_test_case_with_its_outcome():
             difference=0.5,
         ),
         gate.Finding(
-            expectation=_due(metric="f1"),
+            expectation=due(metric="f1"),
             verdict="out of tolerance",
             reason="f1 is far off",
             value=90.0,
             width=0.1,
             difference=-30.0,
         ),
-        gate.Finding(expectation=_due(), verdict="not comparable", reason="no record"),
+        gate.Finding(expectation=due(), verdict="not comparable", reason="no record"),
     )
     assert root.tag == "testsuites"
     (suite,) = root
@@ -75,7 +59,7 @@ def test_each_expectation_is_a_test_case_with_its_outcome():
 def test_a_found_value_of_0_is_shown():
     root = _parsed(
         gate.Finding(
-            expectation=_due(expected=0.0),
+            expectation=due(expected=0.0),
             verdict="pass",
             reason="",
             value=0.0,
@@ -89,8 +73,8 @@ def test_a_found_value_of_0_is_shown():
 @settings(deadline=None, max_examples=100)
 @given(text=st.text(min_size=1, max_size=20))
 def test_any_text_gives_xml_that_holds_it(text):
-    due = _due(task=text, metric=text, protocol=text, why=text)
-    finding = gate.Finding(expectation=due, verdict="not comparable", reason=text)
+    expected = due(task=text, metric=text, protocol=text, why=text)
+    finding = gate.Finding(expectation=expected, verdict="not comparable", reason=text)
     case = _parsed(finding, path=f"x{text}")[0][0]
     readable = "".join(one if one == "\n" or one.isprintable() else "\ufffd" for one in text)
     # A parser makes spaces of line ends in attributes that are not escaped; these are.

@@ -3,6 +3,7 @@
 """Every way of pooling, with rows that tests of resampling share."""
 
 import numpy as np
+from perceiver_bench.tasks.glue.multitask_metrics import DATA_SETS
 
 from perceiver_bench import registry
 from perceiver_bench.metrics.base import MeanOfExamples, PooledOverElements
@@ -40,21 +41,10 @@ def multitask(seed):
     """A metric over several data sets, and rows of them in any order."""
     average = registry.get("glue/multitask").metrics["average_score"]
     generator = np.random.default_rng(seed)
-    names = (
-        "cola",
-        "mnli_matched",
-        "mnli_mismatched",
-        "mrpc",
-        "qnli",
-        "qqp",
-        "rte",
-        "sst2",
-        "stsb",
-    )
-    sets = np.random.default_rng(5).permutation(np.repeat(np.arange(len(names)), 12))
+    sets = np.random.default_rng(5).permutation(np.repeat(np.arange(len(DATA_SETS)), 12))
     labels = np.random.default_rng(6).integers(0, 2, len(sets))
     found = {}
-    for place, name in enumerate(names):
+    for place, name in enumerate(DATA_SETS):
         answers = np.where(generator.random(len(sets)) < 0.8, labels, 1 - labels)
         found[f"{name}/weight"] = (sets == place).astype(np.float32)
         if name in ("cola", "stsb"):

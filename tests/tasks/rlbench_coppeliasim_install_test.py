@@ -121,7 +121,7 @@ def test_an_x_server_is_asked():
 
 def bound(server, number):
     try:
-        server.bind(f"\0/tmp/.X11-unix/X{number}")
+        server.bind(f"\0{install.SOCKETS}{number}")
     except OSError:
         return False
     return True

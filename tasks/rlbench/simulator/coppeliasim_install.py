@@ -33,6 +33,8 @@ _MODULES = {
 }
 _LIBRARY = "libcoppeliaSim.so"
 _PATIENCE = 5.0
+SOCKETS = os.path.join(os.sep, "tmp", ".X11-unix", "X")
+"""Where X servers listen, before the number of the display; also in the abstract namespace."""
 
 _GET_SIMULATOR = (
     "unpack CoppeliaSim_Edu_V4_1_0_Ubuntu20_04.tar.xz of coppeliarobotics.com (other versions do"
@@ -116,8 +118,7 @@ def _answers(display: str) -> bool:
         except (OSError, OverflowError):
             return False
         return True
-    path = f"/tmp/.X11-unix/X{number}"
-    return any(_is_open(address) for address in (path, f"\0{path}"))
+    return any(_is_open(f"{start}{SOCKETS}{number}") for start in ("", "\0"))
 
 
 def _is_open(address: str) -> bool:
