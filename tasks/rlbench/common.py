@@ -18,7 +18,7 @@ from .simulator import Simulator
 MakeSimulator = Callable[[api.VoxelData, pathlib.Path | None], Simulator]
 """`(data config, folder of stored episodes) -> simulator`."""
 
-_LABELS = ("points", "colours", "proprio", "translation", "rotation_grip", "collision")
+_ARRAYS = ("points", "colours", "proprio", "translation", "rotation_grip", "collision")
 
 
 def task(
@@ -72,7 +72,7 @@ def preprocess(
                 max_yaw=config.max_yaw,
             )
         return {
-            **{name: example[name] for name in _LABELS},
+            **{name: example[name] for name in _ARRAYS},
             "bounds": np.array(config.bounds, np.float32),
             **embed(example["instruction"]),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from perceiver_bench import api
 
@@ -26,13 +27,11 @@ def loss(
     translation = prediction["translation"]
     size = translation.shape[-1]
     x, y, z = jnp.moveaxis(jnp.asarray(batch["translation"]), -1, 0)
-    rotation_grip = prediction["rotation_grip"]
+    logits = jnp.split(prediction["rotation_grip"], NUM_BINS * np.arange(1, 4), axis=-1)
+    labels = jnp.moveaxis(jnp.asarray(batch["rotation_grip"]), -1, 0)
     heads = [
         (translation.reshape(len(translation), -1), (x * size + y) * size + z),
-        *(
-            (rotation_grip[:, axis * NUM_BINS : (axis + 1) * NUM_BINS], turn)
-            for axis, turn in enumerate(jnp.moveaxis(jnp.asarray(batch["rotation_grip"]), -1, 0))
-        ),
+        *zip(logits, labels, strict=True),
         (prediction["collision"], batch["collision"]),
     ]
     return sum(

@@ -236,18 +236,17 @@ def test_what_is_seen_at_work_is_what_was_learned_from(train, prepare):
 
 def test_the_expert_rounded_to_voxels_succeeds_and_one_blind_does_not(train, trials, prepare):
     task = registry.get("rlbench/embedded")
-    for baseline, successes in ((baselines.expert, [1, 1, 1]), (baselines.blind, None)):
+    for baseline, successes in ((baselines.expert, 3), (baselines.blind, 0)):
         found = baseline(embedded.make_simulator, train, trials, prepare)
         assert {len(array) for array in found.values()} == {3}
-        if successes:
-            assert found["success"].tolist() == successes
+        assert found["success"].sum() == successes
         batch = {
             name: np.stack([prepare(trials[index], None)[name] for index in range(3)])
             for name in ("task", "variation", "seed", "run")
         }
         rows = evaluate.metric_rows(task, found, batch)
         measured = evaluate.pool(task, jax.device_get(rows))
-        assert measured["success_rate"].value == pytest.approx(100 * found["success"].mean())
+        assert measured["success_rate"].value == pytest.approx(100 * successes / 3)
         assert measured[f"{TASK}_success_rate"].num_examples == 3
         assert "reach_target_success_rate" not in measured
 
