@@ -5,6 +5,7 @@
 import contextlib
 import ctypes
 import gc
+import os
 import pathlib
 import resource
 import sys
@@ -21,6 +22,11 @@ def peak_bytes() -> int:
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def total_bytes() -> int:
+    """Returns the memory of this machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def release() -> None:

@@ -13,6 +13,14 @@ from perceiver_bench import options
 from perceiver_bench.errors import UserError
 
 
+def _say(text: str) -> None:
+    """Prints what all of several processes know once."""
+    from perceiver_bench import distributed
+
+    if distributed.is_first():
+        print(text)
+
+
 def _train() -> int:
     from perceiver_bench.commands.evaluate import table
     from perceiver_bench.commands.sweep import sweep
@@ -29,13 +37,14 @@ def _train() -> int:
         "seed": options.SEED.value,
         "results_dir": pathlib.Path(options.RESULTS_DIR.value),
         "keep_compiled": options.COMPILATION_CACHE.value,
+        "mesh": options.MESH.value,
     }
     if several:
         num_seeds = options.SEEDS.value or 1
-        print(sweep(names, over_settings=options.SWEEP.value, num_seeds=num_seeds, **settings))
+        _say(sweep(names, over_settings=options.SWEEP.value, num_seeds=num_seeds, **settings))
     else:
         train(names[0], **settings)
-        print(table(names[0], settings["results_dir"]))
+        _say(table(names[0], settings["results_dir"]))
     return 0
 
 
@@ -55,7 +64,7 @@ def _evaluate() -> int:
             limit=options.LIMIT.value,
             results_dir=results_dir,
         )
-        print(table(name, results_dir))
+        _say(table(name, results_dir))
     return 0
 
 
@@ -162,6 +171,21 @@ def _compare() -> int:
     return 0
 
 
+def _reproduce() -> int:
+    from perceiver_bench.commands.reproduce import reproduce
+
+    return reproduce(
+        options.one(options.RECORD),
+        data_dir=options.DATA_DIR.value,
+        workdir=options.WORKDIR.value,
+        checkpoint=options.CHECKPOINT.value,
+        init=options.INIT.value,
+        changes=options.SET.value,
+        results_dir=pathlib.Path(options.RESULTS_DIR.value),
+        keep_compiled=options.COMPILATION_CACHE.value,
+    )
+
+
 def _benchmark() -> int:
     from perceiver_bench.commands.benchmark import RESULTS, benchmark
 
@@ -210,6 +234,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "report": _report,
     "check": _check,
     "compare": _compare,
+    "reproduce": _reproduce,
     "benchmark": _benchmark,
     "plan": _plan,
     "list": _list,

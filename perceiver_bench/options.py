@@ -11,7 +11,7 @@ from perceiver_bench.errors import UserError
 
 MODES = (
     *("train", "evaluate", "predict", "forward", "convert", "prepare"),
-    *("report", "check", "compare", "benchmark", "plan", "list"),
+    *("report", "check", "compare", "reproduce", "benchmark", "plan", "list"),
 )
 
 MODE = flags.DEFINE_string("mode", None, f"What to do: {', '.join(MODES)}.")
@@ -44,6 +44,17 @@ JOB = flags.DEFINE_string("job", "forward", "Benchmark: forward, train, growth o
 COMPILATION_CACHE = flags.DEFINE_bool(
     "compilation_cache", True, "Keep what training compiles in the workdir, for restarts."
 )
+MESH = flags.DEFINE_string(
+    "mesh", None, "Devices along data, fsdp, tensor: --mesh=data:4,fsdp:2; or auto."
+)
+DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "One of many processes that the cluster has started."
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0, where no cluster tells."
+)
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.", 0)
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are.", 1)
 SOURCE = flags.DEFINE_string("source", None, "Weights to convert.")
 TARGET = flags.DEFINE_string("target", None, "Where the converted weights go.")
 FORMAT = flags.DEFINE_enum(
@@ -54,7 +65,9 @@ HTML = flags.DEFINE_string("html", None, "Page that --mode=report writes too: al
 LATEX = flags.DEFINE_string("latex", None, "File of LaTeX tables that --mode=report writes too.")
 BASELINE = flags.DEFINE_string("baseline", None, "File of expected metrics, of --mode=check.")
 WRITE_BASELINE = flags.DEFINE_bool("write_baseline", False, "Write --baseline from records.")
-RECORD = flags.DEFINE_list("record", [], "Two records to compare: files, or ids of runs.")
+RECORD = flags.DEFINE_list(
+    "record", [], "Record to reproduce, or two to compare: files, or ids of runs."
+)
 METRIC = flags.DEFINE_string("metric", None, "What is compared; a task's main metric by default.")
 JUNIT = flags.DEFINE_string("junit", None, "JUnit XML file that --mode=check writes too.")
 
@@ -86,6 +99,12 @@ def changes(names: Iterable[str]) -> list[str]:
         if not hasattr(task.presets[task.default_preset].data, "skip_bad"):
             raise UserError(f"--skip_bad={SKIP_BAD.value}: {name} does not skip files")
     return [*SET.value, f"data.skip_bad={SKIP_BAD.value}"]
+
+
+def is_distributed() -> bool:
+    """Whether this is one of several processes that were started alike."""
+    flags_of_it = (COORDINATOR, PROCESS_ID, NUM_PROCESSES)
+    return DISTRIBUTED.value or any(flag.value is not None for flag in flags_of_it)
 
 
 def one(flag: flags.FlagHolder) -> str:

@@ -7,6 +7,9 @@ perceiver-bench --suite=demo
 perceiver-bench --mode=train --task=glue/sst2 --data_dir=glue_data --workdir=W
     trains, saves, resumes by itself, evaluates at the end; with --sweep every setting
     of the task's grid, with --seeds=3 three seeds, each in a workdir of its own in W
+    --mesh=data:4,fsdp:2 divides batches and parameters over devices; --distributed joins the
+    processes that a cluster started, --coordinator=HOST:PORT --process_id=I --num_processes=N
+    others
 perceiver-bench --mode=evaluate --task=glue/sst2 --data_dir=glue_data --checkpoint=W
     writes a record and prints the table; also --checkpoint=baseline:majority
 perceiver-bench --mode=predict --task=glue/sst2 --data_dir=glue_data --checkpoint=W --outputs=F
@@ -30,6 +33,9 @@ perceiver-bench --mode=check --baseline=expected.yaml --results_dir=results
     comparable; --write_baseline writes such a file from records
 perceiver-bench --mode=compare --record=A.json,B.json
     two runs of one task, example by example: difference, interval, wins and losses
+perceiver-bench --mode=reproduce --record=A.json --data_dir=D --workdir=W
+    runs the command that made a record, and says what differs now: exit code 0 if no number
+    does, 1 if one does, 2 not comparable; --checkpoint=C where it evaluated weights
 perceiver-bench --mode=list
     tasks, presets and models, and what is missing for each
 """
@@ -61,7 +67,9 @@ def _dispatch(argv: list[str]) -> int:
             raise UserError(f"--mode is missing: {', '.join(options.MODES)}; or --suite=demo")
         if mode not in COMMANDS:
             raise UserError(f"--mode={mode}: no such mode.{nearest(mode, options.MODES)}")
-        return COMMANDS[mode]()
+        if not options.is_distributed():
+            return COMMANDS[mode]()
+        return _one_of_many(mode)
     except UserError as error:
         _complain(error)
         return 2
@@ -71,6 +79,26 @@ def _dispatch(argv: list[str]) -> int:
     except KeyboardInterrupt:
         _complain("interrupted; a training run goes on from its last checkpoint")
         return 130
+
+
+def _one_of_many(mode: str) -> int:
+    """Runs a mode in this and all other processes."""
+    from perceiver_bench import distributed
+
+    if mode not in ("train", "evaluate"):
+        raise UserError(f"--mode={mode} runs in one process; leave out --distributed")
+    distributed.start(
+        options.COORDINATOR.value, options.PROCESS_ID.value, options.NUM_PROCESSES.value
+    )
+    if not distributed.is_first():
+        logging.set_verbosity(logging.WARNING)
+    try:
+        return COMMANDS[mode]()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception:
+        distributed.await_loss()
+        raise
 
 
 def _complain(message: object) -> None:

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--mode=evaluate`: a checkpoint or a baseline on a task, and its record."""
 
+import functools
 import math
+import os
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -13,15 +15,17 @@ import tqdm
 from absl import logging
 
 from perceiver_bench import config as configs
-from perceiver_bench import registry, report
+from perceiver_bench import distributed, registry, report
 from perceiver_bench.commands.setup import check_held_out, writable_folder
 from perceiver_bench.commands.subject import Subject, assets_of, find_subject, training_source
 from perceiver_bench.data import pipeline
 from perceiver_bench.errors import UserError
 from perceiver_bench.evaluation import evaluate as evaluation
+from perceiver_bench.evaluation import spread
 from perceiver_bench.evaluation.network import examples_at_once
 from perceiver_bench.model.perceiver import num_params
 from perceiver_bench.results import environment, record, tables
+from perceiver_bench.results.command import Command, shown
 from perceiver_bench.task import Metric, Source, Task
 from perceiver_bench.train.step import structure
 
@@ -35,8 +39,11 @@ def evaluate(
     data_dir: pathlib.Path,
     limit: int | None = None,
     results_dir: pathlib.Path,
+    made_by: Command | None = None,
 ) -> pathlib.Path:
     """Evaluates on the task's evaluation split; writes a record and returns its path.
+
+    `made_by` is the command that the record names, where it is more than this evaluation.
 
     Raises:
         UserError: for data or weights that are missing, damaged or of another kind.
@@ -50,27 +57,31 @@ def evaluate(
             f"--data_dir: {held_out.fingerprint.get('file')} is what --checkpoint="
             f"{checkpoint_name} was trained on; training data is no data to evaluate on"
         )
+    distributed.check_alike(
+        {
+            "--checkpoint": checkpoint_name,
+            "--limit": limit,
+            **configs.flat(configs.to_dict(subject.config)),
+            **configs.flat({"data": dict(held_out.fingerprint)}),
+        }
+    )
     start = time.monotonic()
     read_train = training_source(task, subject.config, data_dir)
     prepare = task.preprocess(subject.config.data, assets_of(subject, task, read_train))
     group = examples_at_once(task)
-    batches = pipeline.evaluation_batches(held_out, prepare, group, limit)
     num_examples = len(held_out) if limit is None else min(limit, len(held_out))
-    progress = tqdm.tqdm(
-        batches, desc=task.name, total=math.ceil(num_examples / group), disable=None
-    )
+    num_batches = math.ceil(num_examples / group / jax.process_count())
+    watch = functools.partial(tqdm.tqdm, desc=task.name, total=num_batches, disable=None)
     if subject.weights is None:
         check_held_out(read_train(), held_out)
         baseline = task.baselines[subject.checkpoint["baseline"]]
         prediction = baseline(read_train(), held_out, prepare)
-        rows = evaluation.baseline_rows(task, prediction, progress, group)
+        batches = pipeline.evaluation_batches(held_out, prepare, group, limit)
+        rows = evaluation.baseline_rows(task, prediction, watch(batches), group)
     else:
-        params, state = jax.tree.map(
-            jax.numpy.asarray, (subject.weights.params, subject.weights.state)
-        )
-        graph = structure(subject.config.model)
-        step = evaluation.make_rows_step(task, graph, subject.config)
-        rows = evaluation.collect(progress, lambda batch: step(params, state, batch))
+        step = evaluation.make_rows_step(task, structure(subject.config.model), subject.config)
+        params, state = jax.device_put((subject.weights.params, subject.weights.state))
+        rows = spread.rows_of_network(task, held_out, prepare, step, params, state, limit, watch)
     measured = evaluation.pool(task, rows)
     if (counted := measured[task.main_metric].num_examples) < num_examples:
         logging.warning(
@@ -78,7 +89,21 @@ def evaluate(
             *(task.name, num_examples - counted, num_examples),
         )
     seconds = time.monotonic() - start
-    return _write_record(task, subject, held_out, rows, measured, limit, seconds, results_dir)
+    command = made_by or Command(
+        mode="evaluate",
+        task=task_name,
+        preset=preset,
+        changes=tuple(changes),
+        checkpoint=checkpoint_name,
+        limit=limit,
+        data_dir=shown(data_dir),
+    )
+    path = None
+    if distributed.is_first():
+        path = _write_record(
+            task, subject, held_out, rows, measured, limit, seconds, command, results_dir
+        )
+    return pathlib.Path(os.fsdecode(distributed.gather(os.fsencode(path or ""))[0]))
 
 
 def table(task_name: str, results_dir: pathlib.Path, *, made_up: bool = False) -> str:
@@ -106,6 +131,12 @@ def _metric_fields(metric: Metric, measured: evaluation.Measured) -> dict[str, A
     return fields if measured.interval is None else {**fields, "interval": [*measured.interval]}
 
 
+def _num_examples(source: Source) -> int:
+    """Returns how many examples a split has, with those that its data was written without."""
+    found = source.fingerprint.get("num_examples")
+    return max(len(source), found) if isinstance(found, int) else len(source)
+
+
 def _write_record(
     task: Task,
     subject: Subject,
@@ -114,6 +145,7 @@ def _write_record(
     measured: Mapping[str, evaluation.Measured],
     limit: int | None,
     seconds: float,
+    command: Command,
     results_dir: pathlib.Path,
 ) -> pathlib.Path:
     reasons = []
@@ -136,6 +168,10 @@ def _write_record(
             "overrides": list(subject.overrides),
             "config": configs.to_dict(subject.config),
             "dataset": dict(held_out.fingerprint),
+            "coverage": {
+                "num_measured": measured[task.main_metric].num_examples,
+                "num_examples": _num_examples(held_out),
+            },
             "checkpoint": subject.checkpoint,
             "init": subject.init,
             "seed": subject.seed,
@@ -147,6 +183,7 @@ def _write_record(
             },
             "wall_seconds": round(seconds, 3),
             "learning_curve": list(subject.curve) or None,
+            "command": command.flags(),
         },
         results_dir,
         rows,

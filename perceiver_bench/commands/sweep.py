@@ -67,6 +67,7 @@ def sweep(
     seed: int = 0,
     results_dir: pathlib.Path,
     keep_compiled: bool = False,
+    mesh: str | None = None,
 ) -> str:
     """Trains every run that is not finished and returns a table for each task.
 
@@ -82,6 +83,7 @@ def sweep(
         seed: the first seed.
         results_dir: the folder of the records.
         keep_compiled: whether compiled programs stay in the workdir.
+        mesh: the mesh of every run.
 
     Raises:
         UserError: for what `train` refuses, tasks without a sweep, a `--set` of a swept
@@ -102,6 +104,7 @@ def sweep(
                 init=init,
                 seed=one_seed,
                 results_dir=results_dir,
+                mesh=mesh,
             )
             for setting, all_changes in _settings(name, preset, changes, over_settings)
             for one_seed in range(seed, seed + num_seeds)

@@ -7,6 +7,7 @@ compiled function, be written to JSON and be compared.
 """
 
 from perceiver_bench.config.convert import (
+    flat,
     from_dict,
     to_dict,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "VoxelActions",
     "VoxelData",
     "VoxelInput",
+    "flat",
     "from_dict",
     "to_dict",
 ]

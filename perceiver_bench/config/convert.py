@@ -3,6 +3,7 @@
 """Configuration as JSON values and back."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from perceiver_bench.config import flow_augmentation, flow_generator, images, network, run, voxels
@@ -42,3 +43,14 @@ def from_dict(value: Any) -> Any:
         return cls(**fields)
     except TypeError as error:
         raise UserError(f"configuration {cls.__name__} of another version: {error}") from error
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the plain values of nested JSON objects by dotted path."""
+    leaves: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            leaves.update(flat(item, f"{prefix}{name}."))
+        else:
+            leaves[f"{prefix}{name}"] = item
+    return leaves

@@ -50,12 +50,12 @@ def metric_rows(task: Task, prediction: Mapping[str, Any], batch: Mapping[str, A
     return {name: dict(metric.rows(prediction, batch)) for name, metric in task.metrics.items()}
 
 
-def collect(batches: Iterable[Arrays], step: Callable[[Arrays], Rows]) -> Rows:
-    """Runs `step` on every batch and joins the rows of the valid examples, in order."""
+def collect(measured: Iterable[tuple[Arrays, Rows]]) -> Rows:
+    """Joins the rows of the valid examples of every batch, in order."""
     parts: dict[str, dict[str, list[np.ndarray]]] = {}
-    for batch in batches:
+    for batch, found in measured:
         valid = batch["valid"]
-        for metric, rows in jax.device_get(step(batch)).items():
+        for metric, rows in jax.device_get(found).items():
             for name, row in rows.items():
                 parts.setdefault(metric, {}).setdefault(name, []).append(np.asarray(row)[valid])
     return {
@@ -108,4 +108,4 @@ def baseline_rows(
         start += group
         return metric_rows(task, some, batch)
 
-    return collect(batches, step)
+    return collect((batch, step(batch)) for batch in batches)

@@ -17,7 +17,7 @@ from perceiver_bench.results.seeds import Setting
 from perceiver_bench.results.tables import PaperRows
 from perceiver_bench.task import Average
 
-_BEST, _MEAN = "best", "mean ± deviation over seeds"
+_BEST, _MEAN = "best", "mean ± deviation over"
 _Columns = Mapping[str, Sequence[str]]  # metrics by task
 
 
@@ -31,6 +31,7 @@ class Score:
 
     value: float
     deviation: float | None = None
+    num_seeds: int = 1
     num_examples: int | None = None
     official_num_examples: int | None = None
 
@@ -100,9 +101,9 @@ def cells(
     if not ours:
         return None
     rows = []
-    for names, scores in ours.items():
+    for (label, kind), scores in ours.items():
         ends = (_average_cell(average, scores) for average in averages)
-        rows.append([*names, *_task_cells(columns, scores), *ends])
+        rows.append([label, _kind(kind, scores), *_task_cells(columns, scores), *ends])
     for row in published:
         if scores := published_scores(row, columns, paper_rows):
             # As printed: the mean of rounded numbers may differ in the last digit.
@@ -117,11 +118,20 @@ def cells(
         *(f"{average.protocol}: {average.summary}" for average in averages),
         f"{_BEST}: the run of each task with the best main metric over training settings and"
         " seeds, chosen on the data that it is measured on",
-        f"{_MEAN}: the setting of each task with the best mean over two or more seeds, chosen"
+        f"{_MEAN} seeds: the setting of each task with the best mean over two or more seeds, chosen"
         " alike; the deviation is that of the sample",
         *_not_official(ours.values()),
     ]
     return Cells(header, rows, notes)
+
+
+def _kind(kind: str, scores: Scores) -> str:
+    """Returns the kind of a row's scores in words, with the number of seeds of means."""
+    if kind != _MEAN:
+        return kind
+    counts = sorted({score.num_seeds for score in scores.values()})
+    numbers = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{_MEAN} {numbers} seeds"
 
 
 def _our_scores(
@@ -191,6 +201,7 @@ def _scores(setting: Setting, columns: _Columns) -> Scores:
                 found[task, metric] = Score(
                     value=summary.mean,
                     deviation=summary.deviation,
+                    num_seeds=summary.num_seeds,
                     num_examples=dataset.get("num_examples"),
                     official_num_examples=dataset.get("official_num_examples"),
                 )

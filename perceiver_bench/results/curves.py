@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from perceiver_bench.files import write_atomically
-from perceiver_bench.results import lines, seeds
+from perceiver_bench.results import comparable, lines, seeds
 from perceiver_bench.results.groups import Group
 from perceiver_bench.results.reported import ReportedRow
 
@@ -56,7 +56,8 @@ def plot_learning_curves(
             for record in group.baselines
             if metric in record.metrics
         ]
-        if row := lines.reference_row(first, metric, reported_rows):
+        compared = comparable.apart(group, reported_rows)[""]
+        if row := comparable.reference_row(first, metric, compared):
             dashed.append((f"{row.model} [{row.source}]", row.value))
         for number, (name, value) in enumerate(dashed):
             axes.axhline(value, linestyle="--", color=f"C{len(settings) + number}", label=name)

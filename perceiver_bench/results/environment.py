@@ -10,8 +10,13 @@ import subprocess
 from typing import Any
 
 import perceiver_bench
+from perceiver_bench.benchmark.table import hardware
+from perceiver_bench.results.visible import visible
 
-_LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+_LIBRARIES = (
+    *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy"),
+    *("scipy", "scikit-learn", "pillow", "sentencepiece"),  # they measure and read data
+)
 # What decides a number; records and notes beside it do not make a checkout dirty.
 _CODE = ("perceiver_bench", "tasks", "pyproject.toml")
 _GIT_SECONDS = 10
@@ -21,7 +26,7 @@ def environment() -> dict[str, Any]:
     """Returns the fields `git`, `versions` and `device` of a record."""
     import jax  # here, so that records are read and tables made without starting it
 
-    devices = jax.devices()
+    devices, machine = jax.devices(), hardware()
     return {
         "git": git_state(),
         "versions": {
@@ -32,6 +37,8 @@ def environment() -> dict[str, Any]:
             "platform": devices[0].platform,
             "kind": devices[0].device_kind,
             "count": len(devices),
+            "processor": " ".join(visible(machine["cpu"]).split()) or None,
+            "cores": machine["cores"],
         },
     }
 

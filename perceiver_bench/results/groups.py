@@ -6,7 +6,7 @@ Records that differ in protocol, task version, split or data do not.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from perceiver_bench.results import seeds
 from perceiver_bench.results.record import Record
@@ -32,20 +32,26 @@ class Group:
     partial: tuple[Record, ...]
 
     @property
+    def runs(self) -> tuple[Record, ...]:
+        """The whole runs, the baselines last."""
+        return (*(run for setting in self.settings for run in setting.runs), *self.baselines)
+
+    @property
     def incomplete(self) -> str:
         """What the data lacks of the official set, in words; empty if it is whole or unknown."""
-        records = [run for setting in self.settings for run in setting.runs] + [*self.baselines]
-        dataset = records[0].dataset if records else {}
+        dataset = self.runs[0].dataset if self.runs else {}
         found, due = dataset.get("num_examples"), dataset.get("official_num_examples")
         return "" if None in (found, due) or found == due else f"{found:,} of {due:,} examples"
 
     @property
     def key(self) -> str:
         """What the records share, in words."""
-        return (
+        words = (
             f"protocol {self.protocol}, task version {self.task_version}, split {self.split},"
             f" data {self.dataset_fingerprint[:12]}"
         )
+        part = self.incomplete
+        return f"{words}, a part of the official set: {part}" if part else words
 
 
 def groups(records: Iterable[Record]) -> list[Group]:
@@ -56,6 +62,17 @@ def groups(records: Iterable[Record]) -> list[Group]:
         found.setdefault(key, []).append(record)
     newest_first = sorted(found.items(), key=lambda item: _age(item[1][-1]), reverse=True)
     return [_group(key, members) for key, members in newest_first]
+
+
+def differing(found: Sequence[Group]) -> list[str]:
+    """Returns what groups of one task differ in, in words; empty for a single group."""
+    words = {
+        "protocol": "protocol",
+        "task_version": "task version",
+        "split": "split",
+        "dataset_fingerprint": "data",
+    }
+    return [text for name, text in words.items() if len({getattr(one, name) for one in found}) > 1]
 
 
 def _group(key: tuple[str, int, str, str], members: list[Record]) -> Group:

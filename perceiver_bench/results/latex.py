@@ -5,11 +5,9 @@ r"""The tables as LaTeX, to be read by `\input` in a document of one's own."""
 import re
 from collections.abc import Mapping, Sequence
 
-from perceiver_bench.results import comparable, seeds
 from perceiver_bench.results.cells import Cells
+from perceiver_bench.results.group_tables import group_tables
 from perceiver_bench.results.groups import Group, groups
-from perceiver_bench.results.lines import lines, published_label
-from perceiver_bench.results.markdown import heading
 from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 from perceiver_bench.results.tables import PaperRows
@@ -18,10 +16,6 @@ from perceiver_bench.results.visible import visible
 _HEAD = r"""% Written by `perceiver-bench --mode=report`. Needs, in the preamble:
 % \usepackage{array,booktabs,longtable}
 """
-_HEADER = (
-    *("model", "metric", "ours", "n", "paper", "difference"),
-    *("preset", "step", "commit", "date"),
-)
 _WRITTEN = {
     "\\": r"\textbackslash{}",
     **{one: f"\\{one}" for one in "{}$&#%"},
@@ -44,7 +38,7 @@ _WRITTEN = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 }
-_LINES = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
+_LINES = r">{\raggedright\arraybackslash}p{0.16\linewidth}"
 _LONG = 24
 # The sign of a number, not the hyphen of a word or a date.
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
@@ -77,7 +71,10 @@ def tables(
 
 
 def table(cells: Cells, caption: str) -> str:
-    """Returns one table that may go on over pages, its notes under it."""
+    """Returns one table that may go on over pages, its notes under it; of no rows the notes."""
+    notes = [f"\\par\\noindent {{\\footnotesize {escape(note)}.}}" for note in cells.notes]
+    if not cells.rows:
+        return "\n".join([f"\\par\\noindent {escape(caption)}.", *notes, ""])
     alignments = "".join(map(_alignment, zip(*cells.rows, strict=True)))
     head = _row(cells.header)
     body = [
@@ -88,9 +85,8 @@ def table(cells: Cells, caption: str) -> str:
         "\\bottomrule\n\\endfoot",
         *map(_row, cells.rows),
         "\\end{longtable}",
-        *(f"\\par\\noindent {{\\footnotesize {escape(note)}.}}" for note in cells.notes),
     ]
-    return "\n".join([*body, ""])
+    return "\n".join([*body, *notes, ""])
 
 
 def escape(text: str) -> str:
@@ -105,51 +101,14 @@ def _group(
     task: str, group: Group, reported_rows: Sequence[ReportedRow], made_up: bool
 ) -> list[str]:
     """Returns the table of a group of records, and one for each reason not to compare."""
-    by_reason = comparable.apart(group, reported_rows, made_up=made_up)
-    compared = by_reason.pop("")
-    parts = []
-    if group.settings or group.baselines:
-        shown = lines(task, group, compared, every_seed=False, made_up=made_up)
-        parts.append(
-            table(Cells(_HEADER, [_cells(line) for line in shown]), f"{task}: {group.key}")
-        )
-    for reason, rows in by_reason.items():
-        cells = [
-            (published_label(row), heading(row.metric, row.unit, row.direction), row.printed)
-            for row in rows
-        ]
-        caption = f"{task}, published, not comparable with {group.key}: {reason}"
-        parts.append(table(Cells(("model", "metric", "paper"), cells), caption))
-    if group.partial:
-        cells = [
-            (seeds.preset_label(run) or f"baseline {run.baseline}", run.partial_reason or "")
-            for run in group.partial
-        ]
-        parts.append(table(Cells(("partial run", "why"), cells), f"{task}: {group.key}, partial"))
-    return parts
-
-
-def _cells(line: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the cells of one line, in the order of the header."""
-    ours = line.get("value", "")
-    if "interval_low" in line:
-        ours += f" [{line['interval_low']}, {line['interval_high']}]"
-    elif spread := line.get("deviation") or line.get("standard_error"):
-        ours += f" ± {spread}"
-    start = seeds.start_label(line.get("init"))
-    changes = " with changes" if line.get("dirty") in ("true", "several") else ""
-    return (
-        line["row"],
-        heading(line["metric"], line["unit"], line["direction"]),
-        ours,
-        line.get("n", ""),
-        line.get("paper", ""),
-        line.get("difference", ""),
-        "; ".join(filter(None, [line.get("preset"), line.get("overrides"), start])),
-        line.get("checkpoint_step", ""),
-        line.get("commit", "") + changes,
-        line.get("date", ""),
-    )
+    compared, by_reason = group_tables(task, group, reported_rows, made_up=made_up)
+    return [
+        table(compared, f"{task}: {group.key}"),
+        *(
+            table(cells, f"{task}, published, not comparable with {group.key}: {reason}")
+            for reason, cells in by_reason.items()
+        ),
+    ]
 
 
 def _alignment(column: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from perceiver_bench.results import seeds
+from perceiver_bench.results import comparable, seeds
 from perceiver_bench.results.groups import Group
 from perceiver_bench.results.markdown import digits
 from perceiver_bench.results.record import Record
@@ -15,40 +15,10 @@ from perceiver_bench.results.reported import ReportedRow
 _COLUMNS = (
     *("task", "task_version", "protocol", "split", "dataset_fingerprint", "kind", "row"),
     *("metric", "unit", "direction", "value", "standard_error", "interval_low", "interval_high"),
-    *("n", "paper", "difference", "deviation", "best", "num_seeds"),
+    *("n", "paper", "difference", "not_comparable", "deviation", "best", "num_seeds"),
     *("preset", "overrides", "init", "seed"),
     *("checkpoint_step", "commit", "dirty", "date", "run_id"),
 )
-# The words of `ReportedRow.model` for the tokenizer of a text configuration.
-_TOKENIZERS = {"bytes": "(UTF-8 bytes)", "sentencepiece": "(SentencePiece)"}
-
-
-def reference_row(
-    record: Record, metric: str, reported_rows: Sequence[ReportedRow]
-) -> ReportedRow | None:
-    """Returns the published row that a run is compared with, if one is comparable.
-
-    It is the first row of this metric, with the unit and direction of ours, whose model
-    has the run's tokenizer; for runs without a tokenizer the first row of this metric. Where
-    published rows name their protocol, those of the run's are the only comparable ones.
-    """
-    ours = record.metrics[metric]
-    data = record.config.get("data")
-    tokenizer = data.get("tokenizer") if isinstance(data, Mapping) else None
-    words = _TOKENIZERS.get(tokenizer, "") if isinstance(tokenizer, str) else ""
-    protocols = named_protocols(reported_rows)
-    for row in reported_rows:
-        if protocols and row.protocol != record.protocol:
-            continue
-        same_scale = (row.unit, row.direction) == (ours.unit, ours.direction)
-        if row.metric == metric and same_scale and words in row.model:
-            return row
-    return None
-
-
-def named_protocols(reported_rows: Sequence[ReportedRow]) -> tuple[str, ...]:
-    """Returns the protocols that published rows name, in their order."""
-    return tuple(dict.fromkeys(row.protocol for row in reported_rows if row.protocol))
 
 
 def lines(
@@ -61,13 +31,14 @@ def lines(
 ) -> list[dict[str, str]]:
     """Returns the lines of a group: runs and seeds of each setting, baselines, published rows.
 
+    Those of published rows that do not compare come last; `not_comparable` says why.
+
     Args:
         task_name: whose records these are.
         group: the records.
         reported_rows: the task's published rows.
         every_seed: whether the runs that a line over seeds sums up have their own lines too.
-        made_up: whether the data is, so that nothing is compared with published rows; nor
-            is it where the data is a part of the official set.
+        made_up: whether the data is, so that nothing compares.
     """
     shared = {
         "task": task_name,
@@ -76,7 +47,8 @@ def lines(
         "split": group.split,
         "dataset_fingerprint": group.dataset_fingerprint,
     }
-    against = () if made_up or group.incomplete else reported_rows
+    by_reason = comparable.apart(group, reported_rows, made_up=made_up)
+    against = by_reason[""]
     found: list[dict[str, str]] = []
     for setting in group.settings:
         if every_seed or len(setting.runs) == 1:
@@ -84,7 +56,7 @@ def lines(
         if len(setting.runs) > 1:
             found += [_seeds_line(setting, name, against) for name in setting.metrics]
     found += [line for record in group.baselines for line in _run_lines(record, against)]
-    found += map(_paper_line, reported_rows)
+    found += [_paper_line(row, reason) for reason, rows in by_reason.items() for row in rows]
     return [{**shared, **line} for line in found]
 
 
@@ -97,8 +69,7 @@ def _run_lines(record: Record, rows: Sequence[ReportedRow]) -> list[dict[str, st
         if measured.standard_error is not None:
             line["standard_error"] = f"{measured.standard_error:.{decimals}f}"
         if measured.interval is not None:
-            for end, number in zip(("low", "high"), measured.interval, strict=True):
-                line[f"interval_{end}"] = f"{number:.{decimals}f}"
+            line |= _interval(measured.interval, decimals)
         if record.seed is not None:
             line["seed"] = str(record.seed)
         found.append({**line, **_origin([record]), "run_id": record.run_id})
@@ -109,8 +80,10 @@ def _seeds_line(setting: seeds.Setting, metric: str, rows: Sequence[ReportedRow]
     """Returns the line of one metric over several seeds; its value is their mean."""
     summary = setting.summary(metric)
     decimals = digits(setting.first.metrics[metric].unit)
+    assert summary.interval is not None
     return {
         **_common(setting.first, metric, summary.mean, rows),
+        **_interval(summary.interval, decimals),
         **_origin(setting.runs),
         "kind": "seeds",
         "row": seeds.seeds_label(setting.runs),
@@ -118,6 +91,11 @@ def _seeds_line(setting: seeds.Setting, metric: str, rows: Sequence[ReportedRow]
         "best": f"{summary.best:.{decimals}f}",
         "num_seeds": str(summary.num_seeds),
     }
+
+
+def _interval(ends: tuple[float, float], decimals: int) -> dict[str, str]:
+    low, high = (f"{end:.{decimals}f}" for end in ends)
+    return {"interval_low": low, "interval_high": high}
 
 
 def _common(
@@ -138,7 +116,7 @@ def _common(
         "overrides": " ".join(record.overrides),
         "init": record.init or "",
     }
-    if record.baseline is None and (row := reference_row(record, metric, rows)):
+    if record.baseline is None and (row := comparable.reference_row(record, metric, rows)):
         line["paper"] = row.printed
         line["difference"] = f"{value - row.value:+.{decimals}f}"
     return line
@@ -166,11 +144,16 @@ def row_label(record: Record) -> str:
 
 def published_label(row: ReportedRow) -> str:
     """Returns the name of a published row."""
+    return f"{row.model} [{place(row)}]"
+
+
+def place(row: ReportedRow) -> str:
+    """Returns where a published number stands: source, table, split and protocol."""
     where = (row.source, row.table or row.page_or_section, row.split, row.protocol)
-    return f"{row.model} [{', '.join(filter(None, where))}]"
+    return ", ".join(filter(None, where))
 
 
-def _paper_line(row: ReportedRow) -> dict[str, str]:
+def _paper_line(row: ReportedRow, reason: str) -> dict[str, str]:
     """Returns what is particular to the line of a published number."""
     line = {
         "kind": "paper",
@@ -179,6 +162,7 @@ def _paper_line(row: ReportedRow) -> dict[str, str]:
         "unit": row.unit,
         "direction": row.direction,
         "paper": row.printed,
+        "not_comparable": reason,
     }
     return {**line, "protocol": row.protocol} if row.protocol else line
 

@@ -20,15 +20,14 @@ from typing import Any, Literal
 
 from perceiver_bench.errors import UserError
 from perceiver_bench.files import write_atomically
-from perceiver_bench.results import example_rows, schema
+from perceiver_bench.results import example_rows, migration, schema
 from perceiver_bench.results.environment import environment as environment
 
-SCHEMA_VERSION = 1
 _DERIVED = (
     *("schema_version", "run_id", "date_utc"),
     *("config_fingerprint", "dataset_fingerprint", "examples"),
 )
-_WITH_PATHS = {"overrides", "config", "dataset", "checkpoint", "init"}
+_WITH_PATHS = {"overrides", "config", "dataset", "checkpoint", "init", "command"}
 # Far above any record; keeps a hostile file from filling the memory.
 _MAX_BYTES = 16 * 2**20
 _MEND = "delete the file or restore it from version control"
@@ -54,7 +53,8 @@ class Record:
     """One run.
 
     Attributes:
-        schema_version: the version of this list of fields.
+        schema_version: the version of this list of fields; older records are read as of it
+            (`migration`).
         run_id: unique; the name of the file.
         task: `family/name`; the folder of the file.
         task_version: the task's version when it ran.
@@ -69,17 +69,24 @@ class Record:
         config_fingerprint: `fingerprint(config)`.
         dataset: what identifies the evaluated data, as `Source.fingerprint` gives it.
         dataset_fingerprint: `fingerprint(dataset)`.
+        coverage: {num_measured, num_examples}: how many examples the main metric was measured
+            on, of how many the data has in the split, with bad files and those over a limit;
+            None where unknown.
         checkpoint: {path, step, digest, format}, or {"baseline": name}.
         init: the weights that training started from; None for fresh ones.
         seed: of the run; None where nothing was drawn.
         num_params: of the model; None for a baseline.
         git: {commit, dirty} of this package's checkout, None for an installed package.
         versions: of Python and the libraries, by name.
-        device: {platform, kind, count}.
+        device: {platform, kind, count, processor, cores}; the name of the machine's processor
+            and how many of its cores may be used, None where unknown.
         precision: {dtype, jax_default_matmul_precision}.
         wall_seconds: of the evaluation.
         date_utc: when the record was written, ISO 8601.
         learning_curve: [{step, metric: value, ...}, ...] of the training, or None.
+        command: the flags of perceiver-bench that made it, with the paths that were given (data
+            folders too); `--mode=train` for the evaluation at the end of a training, else
+            `--mode=evaluate`; None where unknown (`results.command`).
         examples: {file, sha256, num_examples} of the rows of every example, in a file beside the
             record's (`example_rows`); None in records of before there was one.
     """
@@ -99,8 +106,9 @@ class Record:
     config_fingerprint: str
     dataset: Mapping[str, Any]
     dataset_fingerprint: str
+    coverage: Mapping[str, int] | None
     checkpoint: Mapping[str, Any]
-    init: str | None = None
+    init: str | None
     seed: int | None
     num_params: int | None
     git: Mapping[str, Any] | None
@@ -110,7 +118,8 @@ class Record:
     wall_seconds: float
     date_utc: str
     learning_curve: tuple[Mapping[str, float], ...] | None
-    examples: Mapping[str, Any] | None = None
+    command: tuple[str, ...] | None
+    examples: Mapping[str, Any] | None
 
     @property
     def baseline(self) -> str | None:
@@ -158,10 +167,11 @@ def write(
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {error}; a record holds JSON values only") from error
     full = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": schema.VERSION,
         "run_id": run_id,
         "date_utc": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         **plain,
+        "examples": None,
     }
     for name in _WITH_PATHS & set(full):
         full[name] = _without_private_paths(full[name])
@@ -234,7 +244,7 @@ def read(path: pathlib.Path) -> Record:
     """Reads one record, wherever the file stands.
 
     Raises:
-        UserError: if it is not a whole record of this schema.
+        UserError: if it is not a whole record of this schema or an older one.
     """
 
     def refuse(constant: str) -> None:
@@ -244,21 +254,21 @@ def read(path: pathlib.Path) -> Record:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        if migration.is_newer(value):
+            raise UserError(
+                f"{path}: a record of schema version {value['schema_version']!r:.20}, and this"
+                f" program reads up to {schema.VERSION}; install a newer perceiver_bench"
+            )
+        value = migration.migrate(value)
         fault = schema.fault(value) or _changed(value)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a record ({error}); {_MEND}") from error
     if fault:
         raise UserError(f"{path}: {fault}; {_MEND}")
     metrics = {name: _metric(fields) for name, fields in value["metrics"].items()}
-    curve = value["learning_curve"]
-    return Record(
-        **{
-            **value,
-            "metrics": metrics,
-            "overrides": tuple(value["overrides"]),
-            "learning_curve": None if curve is None else tuple(curve),
-        }
-    )
+    lists = ("overrides", "learning_curve", "command")
+    tuples = {name: None if value[name] is None else tuple(value[name]) for name in lists}
+    return Record(**{**value, "metrics": metrics, **tuples})
 
 
 def _read(path: pathlib.Path, folder: pathlib.Path) -> Record:
@@ -284,14 +294,14 @@ def _changed(value: Mapping[str, Any]) -> str | None:
 
 
 def _without_private_paths(value: Any) -> Any:
-    """Cuts absolute paths in `value` to two parts; also after `=`, as in an override."""
+    """Cuts absolute paths in `value` to two parts; also after `=`, as in an override or a flag."""
     if isinstance(value, dict):
         return {name: _without_private_paths(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_without_private_paths(item) for item in value]
     if isinstance(value, str):
-        match = re.fullmatch(r"([\w.]+=)?(.+)", value, re.DOTALL)
+        match = re.fullmatch(r"((?:(?:--)?[\w.]+=)*)(.+)", value, re.DOTALL)
         if match and pathlib.PurePath(match[2]).is_absolute():
             parts = pathlib.PurePath(match[2]).parts[1:]
-            return (match[1] or "") + "/".join(parts[-2:])
+            return match[1] + "/".join(parts[-2:])
     return value

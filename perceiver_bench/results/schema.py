@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+VERSION = 2
+"""Of the list of fields that records are written with; `migration` reads the older ones."""
+
 # Lower-case words, so that a task's name is a safe relative path on every file system.
 _TASK = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)+")
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
@@ -70,7 +73,10 @@ def _curve_point(value: Any) -> bool:
 _Fields = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 _RECORD: _Fields = {
-    "schema_version": (lambda value: value == 1, "1, the version this program knows"),
+    "schema_version": (
+        lambda value: _integer(value) and value == VERSION,
+        f"a version this program knows, up to {VERSION}",
+    ),
     "run_id": (_like(_RUN_ID), "a UTC time and eight hexadecimal digits"),
     "task": (_like(_TASK), "family/name in lower case"),
     "task_version": (_count, "a whole number"),
@@ -85,6 +91,7 @@ _RECORD: _Fields = {
     "config_fingerprint": (_like(_DIGEST), "a SHA-256"),
     "dataset": (lambda value: _mapping(value) and bool(value), "a mapping that is not empty"),
     "dataset_fingerprint": (_like(_DIGEST), "a SHA-256"),
+    "coverage": (_optional(_mapping), "a mapping or null"),
     "checkpoint": (_mapping, "a mapping"),
     "init": (_optional(_text), "a line of text or null"),
     "seed": (_optional(_integer), "a whole number or null"),
@@ -99,11 +106,11 @@ _RECORD: _Fields = {
         _optional(_list_of(_curve_point)),
         "null or a list of {step, metric: finite number}",
     ),
+    "command": (_optional(_list_of(_text)), "a list of flags or null"),
     "examples": (_optional(_mapping), "a mapping or null"),
 }
 
-# Records of the first months lack `init` and `examples`; few metrics have an interval.
-_MAY_LACK = {"init", "examples", "interval"}
+_MAY_LACK = {"interval"}  # few metrics have one
 
 _METRIC: _Fields = {
     "value": (_number, "a finite number"),
@@ -132,6 +139,8 @@ _DEVICE: _Fields = {
     "platform": (_text, "a line of text"),
     "kind": (_text, "a line of text"),
     "count": (_count, "a whole number"),
+    "processor": (_optional(_text), "a line of text or null"),
+    "cores": (_optional(_count), "a whole number or null"),
 }
 
 _PRECISION: _Fields = {
@@ -139,6 +148,10 @@ _PRECISION: _Fields = {
     "jax_default_matmul_precision": (_optional(_text), "a line of text or null"),
 }
 
+_COVERAGE: _Fields = {
+    "num_measured": (_count, "a whole number"),
+    "num_examples": (_count, "a whole number"),
+}
 
 _EXAMPLES: _Fields = {
     "file": (_text, "a line of text"),
@@ -164,7 +177,10 @@ def fault(record: Any) -> str | None:
         return found
     if record["git"] is not None and (found := _fault(record["git"], _GIT, "git.")):
         return found
-    if (examples := record.get("examples")) is not None:
+    coverage = record["coverage"]
+    if coverage is not None and (found := _fault(coverage, _COVERAGE, "coverage.")):
+        return found
+    if (examples := record["examples"]) is not None:
         if found := _fault(examples, _EXAMPLES, "examples."):
             return found
         # Any other name could lead anywhere.

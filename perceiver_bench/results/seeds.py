@@ -3,21 +3,38 @@
 """Runs that differ in nothing but their seed, and what they say together."""
 
 import dataclasses
+import math
 import pathlib
 import statistics
 from collections.abc import Iterable, Sequence
+
+import scipy.special
 
 from perceiver_bench.results.record import Record
 
 _TRAINING = "train."  # overrides that make another setting of one model, not another model
 
 
+_CONFIDENCE = 0.95
+
+
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """One metric over seeds; the sample `deviation` is None for a single seed."""
+    """One metric over seeds.
+
+    Attributes:
+        mean: over the seeds.
+        deviation: of the sample; None for a single seed, like the interval.
+        interval: the ends of the 95 % interval of the mean by Student's t, as if the seeds'
+            values were drawn from one normal distribution. It may go beyond what the metric
+            can be: two seeds say little.
+        best: the highest value, or the lowest where that is better.
+        num_seeds: how many there are.
+    """
 
     mean: float
     deviation: float | None
+    interval: tuple[float, float] | None
     best: float
     num_seeds: int
 
@@ -44,15 +61,24 @@ class Setting:
         )
 
     def summary(self, metric: str) -> Summary:
-        """Returns mean, sample deviation and best of a metric over the seeds."""
+        """Returns mean, spread and best of a metric over the seeds."""
         values = [run.metrics[metric].value for run in self.runs]
+        mean, count = statistics.fmean(values), len(values)
+        deviation = statistics.stdev(values) if count > 1 else None
         higher = self.first.metrics[metric].direction == "higher"
         return Summary(
-            mean=statistics.fmean(values),
-            deviation=statistics.stdev(values) if len(values) > 1 else None,
+            mean=mean,
+            deviation=deviation,
+            interval=None if deviation is None else _t_interval(mean, deviation, count),
             best=max(values) if higher else min(values),
-            num_seeds=len(values),
+            num_seeds=count,
         )
+
+
+def _t_interval(mean: float, deviation: float, count: int) -> tuple[float, float]:
+    quantile = float(scipy.special.stdtrit(count - 1, (1 + _CONFIDENCE) / 2))
+    half = quantile * deviation / math.sqrt(count)
+    return mean - half, mean + half
 
 
 def settings(runs: Iterable[Record]) -> tuple[Setting, ...]:

@@ -20,8 +20,6 @@ def table(task: Task, runs: Sequence[tuple[Setting, Record | None]]) -> str:
         runs: setting and record of every run, equally many of each setting; None for a run
             whose numbers did not stay finite.
     """
-    metric = task.metrics[task.main_metric]
-    decimals = markdown.digits(metric.unit)
     ended: dict[Setting, list[Record]] = {setting: [] for setting, _ in runs}
     for setting, record in runs:
         if record is not None:
@@ -33,19 +31,19 @@ def table(task: Task, runs: Sequence[tuple[Setting, Record | None]]) -> str:
     # A setting that some seeds do not survive is not the best, whatever the others score.
     whole = [one for one in found.values() if len(one.runs) == num_seeds]
     best = seeds.best(whole) if whole and len(ended) > 1 else None
-    rows = []
-    for setting, records in ended.items():
-        scores = ["", ""]
-        if setting in found:
-            summary = found[setting].summary(task.main_metric)
-            scores = [f"{number:.{decimals}f}" for number in (summary.mean, summary.best)]
-            if summary.deviation is not None:
-                scores[0] += f" ± {summary.deviation:.{decimals}f}"
-        mark = "best" if best is not None and found.get(setting) is best else ""
-        texts = (text for _, text in setting)
-        rows.append([*texts, *scores, f"{len(records)} of {num_seeds}", mark])
+    rows = [
+        [
+            *(text for _, text in setting),
+            *_scores(task, found.get(setting), has_interval=num_seeds > 1),
+            f"{len(records)} of {num_seeds}",
+            "best" if best is not None and found.get(setting) is best else "",
+        ]
+        for setting, records in ended.items()
+    ]
+    metric = task.metrics[task.main_metric]
     heading = markdown.heading(task.main_metric, metric.unit, metric.direction)
-    header = [*(name for name, _ in runs[0][0]), heading, "best seed", "seeds", ""]
+    interval = ["95 % t-interval"] if num_seeds > 1 else []
+    header = [*(name for name, _ in runs[0][0]), heading, *interval, "best seed", "seeds", ""]
     some = next(iter(found.values())).first
     notes = ["± is the sample standard deviation over seeds.\n"] if num_seeds > 1 else []
     if any(len(records) < num_seeds for records in ended.values()):
@@ -57,3 +55,17 @@ def table(task: Task, runs: Sequence[tuple[Setting, Record | None]]) -> str:
         )
     title = f"{task.name}, {seeds.model_label(some)}, {some.split} set\n"
     return "\n".join([title, markdown.table(header, rows), *notes])
+
+
+def _scores(task: Task, setting: seeds.Setting | None, *, has_interval: bool) -> list[str]:
+    """Returns mean with deviation, interval if there is such a column, and best of a setting."""
+    mean = interval = best = ""
+    if setting is not None:
+        summary = setting.summary(task.main_metric)
+        decimals = markdown.digits(task.metrics[task.main_metric].unit)
+        mean, best = (f"{number:.{decimals}f}" for number in (summary.mean, summary.best))
+        if summary.deviation is not None:
+            mean += f" ± {summary.deviation:.{decimals}f}"
+        if summary.interval is not None:
+            interval = " to ".join(f"{end:.{decimals}f}" for end in summary.interval)
+    return [mean, *([interval] if has_interval else []), best]

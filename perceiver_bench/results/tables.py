@@ -3,20 +3,16 @@
 """Tables from records: our numbers, the baselines' and the published ones.
 
 One line a metric of each run; runs that differ in their seed alone have one line together.
-Partial runs are named below the table. Records that do not compare stand in separate tables.
+Partial runs are named below the table. Records that do not compare stand in separate tables,
+and so do published rows, with the reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from perceiver_bench.results import markdown, seeds
-from perceiver_bench.results.groups import Group, groups
-from perceiver_bench.results.lines import (
-    lines,
-    named_protocols,
-    reference_row,
-    row_label,
-    to_csv,
-)
+from perceiver_bench.results import markdown
+from perceiver_bench.results.group_tables import group_tables
+from perceiver_bench.results.groups import Group, differing, groups
+from perceiver_bench.results.lines import lines, to_csv
 from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 
@@ -33,23 +29,18 @@ def task_table(
 ) -> str:
     """Returns the Markdown tables of one task; records of other tasks are left out.
 
-    The difference is ours minus the published number of `reference_row`. On `made_up` data and
-    by another protocol there is none: the published rows are shown for their scale only.
+    The difference is ours minus the published number of `comparable.reference_row`. What is
+    published and does not compare, as nothing does with `made_up` data, stands apart.
     """
     found = groups(record for record in records if record.task == task_name)
     parts = [_group_table(task_name, group, reported_rows, made_up) for group in found]
     if not parts:
         return "No record yet.\n"
     if len(parts) > 1:
-        differing = [
-            name
-            for name in ("protocol", "task_version", "split", "dataset_fingerprint")
-            if len({getattr(group, name) for group in found}) > 1
-        ]
         parts.insert(
             0,
             f"These {len(found)} tables do not compare with each other: their records differ in"
-            f" {' and '.join(differing)}.\n",
+            f" {' and '.join(differing(found))}.\n",
         )
     return "\n".join(parts)
 
@@ -57,83 +48,16 @@ def task_table(
 def _group_table(
     task_name: str, group: Group, reported_rows: Sequence[ReportedRow], made_up: bool
 ) -> str:
-    """Returns one Markdown table with what it rests on above and what it leaves out below."""
+    """Returns the Markdown tables of a group under what its records share."""
+    compared, by_reason = group_tables(task_name, group, reported_rows, made_up=made_up)
     parts = [f"{markdown.escape(group.key[0].upper() + group.key[1:])}.\n"]
-    if made_up:
-        parts.append(
-            "The data is made up: the paper's rows are of the real benchmark and do not compare"
-            " with the others.\n"
-        )
-    elif group.incomplete:
-        parts.append(
-            f"The data is a part of the official set, {group.incomplete}: the paper's rows are of"
-            " the whole and do not compare with the others.\n"
-        )
-    elif (protocols := named_protocols(reported_rows)) and group.protocol not in protocols:
-        parts.append(
-            f"The published rows are of other protocols ({markdown.escape(', '.join(protocols))}),"
-            " which means other data, another simulator or other rules: they are shown for their"
-            " scale and do not compare with the others.\n"
-        )
-    if group.settings or group.baselines:
-        shown = lines(task_name, group, reported_rows, every_seed=False, made_up=made_up)
-        parts.append(markdown.table(_header(shown), map(_cells, shown)))
-    compares = not made_up and not group.incomplete
-    if compares and (against := _references(group, reported_rows)):
-        parts.append(f"Paper and difference (ours minus paper) are those of {against}.\n")
-    if group.partial:
-        left_out = "; ".join(
-            f"{seeds.preset_label(record) or row_label(record)}, {record.date_utc[:10]}:"
-            f" {record.partial_reason}"
-            for record in group.partial
-        )
-        parts.append(f"Partial, so not in the table: {markdown.escape(left_out)}.\n")
+    if compared.rows:
+        parts.append(markdown.table(compared.header, compared.rows))
+    parts += [f"{markdown.escape(note)}.\n" for note in compared.notes]
+    for reason, cells in by_reason.items():
+        parts.append(f"Published, not comparable: {markdown.escape(reason)}.\n")
+        parts.append(markdown.table(cells.header, cells.rows))
     return "\n".join(parts)
-
-
-def _references(group: Group, reported_rows: Sequence[ReportedRow]) -> str:
-    """Names the published models that the runs of a group are compared with."""
-    found = [
-        reference_row(setting.first, metric, reported_rows)
-        for setting in group.settings
-        for metric in setting.first.metrics
-    ]
-    models = dict.fromkeys(row.model for row in found if row is not None)
-    return markdown.escape(" and ".join(models))
-
-
-def _header(shown: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """Returns the names of the columns of a table of these lines."""
-    has_interval = any("interval_low" in line for line in shown)
-    ours = "ours [95 % interval] or ± standard error" if has_interval else "ours ± standard error"
-    return (
-        *("row", "metric", ours, "n", "paper", "difference"),
-        *("preset", "checkpoint step", "commit", "date"),
-    )
-
-
-def _cells(line: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the cells of one line, in the order of the header."""
-    ours = line.get("value", "")
-    if "interval_low" in line:
-        ours += f" [{line['interval_low']}, {line['interval_high']}]"
-    elif "standard_error" in line:
-        ours += f" ± {line['standard_error']}"
-    if "deviation" in line:
-        ours += f" ± {line['deviation']} deviation over seeds, best {line['best']}"
-    overrides, start = line.get("overrides"), seeds.start_label(line.get("init"))
-    return (
-        line["row"],
-        markdown.heading(line["metric"], line["unit"], line["direction"]),
-        ours,
-        line.get("n", ""),
-        line.get("paper", ""),
-        line.get("difference", ""),
-        "; ".join(filter(None, [line.get("preset"), overrides, start])),
-        line.get("checkpoint_step", ""),
-        line.get("commit", "") + (" (dirty)" if line.get("dirty") in ("true", "several") else ""),
-        line.get("date", ""),
-    )
 
 
 def tables(
@@ -151,8 +75,7 @@ def tables(
         "# Results\n",
         "Written by `perceiver-bench --mode=report` from `records/` and `reported.csv`; see"
         " [README.md](README.md) for what compares with what. An arrow shows which way is"
-        " better. ± is one standard error over the evaluated examples; where a line sums up"
-        " several seeds, it is the sample standard deviation over them.\n",
+        " better.\n",
     ]
     names = sorted({record.task for record in records})
     if not names:
@@ -171,6 +94,6 @@ def tables_csv(records: Sequence[Record], paper_rows: PaperRows) -> str:
     found: list[dict[str, str]] = []
     for name in sorted({record.task for record in records}):
         for group in groups(record for record in records if record.task == name):
-            if group.settings or group.baselines:
+            if group.runs:
                 found += lines(name, group, paper_rows(name), every_seed=True)
     return to_csv(found)

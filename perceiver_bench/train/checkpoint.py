@@ -3,10 +3,11 @@
 """Checkpoints: one Orbax composite of separate items, complete or absent.
 
 A checkpoint is a folder named by its step, with the items `params`, `model_state`,
-`optimizer`, `rngs`, `data` (position of the input iterator) and `metadata` (JSON: the
-configuration, checksums, and small files such as a tokenizer). Orbax writes under a
-temporary name and renames at the end, so a folder named by a number is complete. Arrays,
-the position and the metadata have CRC-32 sums, so that a file damaged later is noticed.
+`optimizer`, `rngs` and `metadata` (JSON: the configuration, the position in the data,
+checksums, and small files such as a tokenizer). Orbax writes under a temporary name and
+renames at the end, so a folder named by a number is complete. Arrays and the metadata have
+checksums, so that a file damaged later is noticed. All processes write their parts of the
+arrays; nothing in a checkpoint depends on how many there were, or on their mesh.
 """
 
 import base64
@@ -24,13 +25,13 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import grain
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from perceiver_bench import config as configs
+from perceiver_bench import distributed
+from perceiver_bench.data.pipeline import TrainingBatches
 from perceiver_bench.errors import UserError
 from perceiver_bench.model.weights.mapping import (
     Weights,
@@ -39,11 +40,12 @@ from perceiver_bench.model.weights.mapping import (
     split_state,
     unflatten,
 )
+from perceiver_bench.train.checksums import checksums
 from perceiver_bench.train.step import TrainState
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _OF_WEIGHTS = {"model", "extras", "checksums"}
-_OF_RUNS = {"run", "extras", "checksums", "position_checksum"}
+_OF_RUNS = {"run", "extras", "checksums", "position"}
 _OF_RUNS |= {"step", "losses", "identity", "preset", "overrides"}
 _TEMPORARY = ".orbax-checkpoint-tmp"  # how Orbax marks what it has not finished
 
@@ -115,10 +117,6 @@ def _first_line(text: str) -> str:
     return line if len(line) < 250 else f"{line[:120]} ... {line[-120:]}"
 
 
-def _checksum(array: Any) -> int:
-    return zlib.crc32(np.ascontiguousarray(array).data)
-
-
 def _json_checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
@@ -149,19 +147,15 @@ def extras(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: base64.b64decode(text) for name, text in metadata["extras"].items()}
 
 
-def _write(path: pathlib.Path, items: dict[str, Any], arrays: dict[str, dict], metadata: dict):
+def _write(path: pathlib.Path, arrays: dict[str, dict], metadata: dict) -> None:
     """Writes one composite checkpoint; raises UserError if that fails."""
     metadata = metadata | {
         "format_version": FORMAT_VERSION,
-        "checksums": {
-            name: {leaf: _checksum(array) for leaf, array in leaves.items()}
-            for name, leaves in arrays.items()
-        },
+        "checksums": {name: checksums(leaves) for name, leaves in arrays.items()},
     }
     metadata["checksum"] = _json_checksum(metadata)
     items = {
         **{name: ocp.args.StandardSave(unflatten(leaves)) for name, leaves in arrays.items()},
-        **items,
         "metadata": ocp.args.JsonSave(metadata),
     }
     try:
@@ -173,15 +167,17 @@ def _write(path: pathlib.Path, items: dict[str, Any], arrays: dict[str, dict], m
 
 
 def clean(folder: pathlib.Path) -> None:
-    """Removes what an interrupted save or removal left in `folder`."""
-    for path in folder.glob(f"*{_TEMPORARY}*") if folder.is_dir() else ():
-        shutil.rmtree(path, ignore_errors=True)
+    """Removes what an interrupted save or removal left in `folder`; waits for all processes."""
+    if distributed.is_first() and folder.is_dir():
+        for path in folder.glob(f"*{_TEMPORARY}*"):
+            shutil.rmtree(path, ignore_errors=True)
+    distributed.wait_for_all()
 
 
 def save(
     folder: pathlib.Path,
     state: TrainState,
-    iterator: grain.DatasetIterator,
+    batches: TrainingBatches,
     run: configs.RunConfig,
     extras: Mapping[str, bytes],
     metadata: Mapping[str, Any],
@@ -189,24 +185,23 @@ def save(
 ) -> None:
     """Saves the state under its step, then removes all but the `keep` newest checkpoints.
 
+    Every process writes what its devices hold.
+
     Raises:
         UserError: if it cannot be written; earlier checkpoints are untouched then.
     """
-    state = jax.device_get(state._replace(key=jax.random.key_data(state.key)))
-    state = state._replace(key=jax.random.wrap_key_data(state.key))
     step = int(state.step)
-    metadata = {**metadata, "step": step, "run": configs.to_dict(run), "extras": _encode(extras)}
     path = folder / str(step)
     if path.exists():
         return
-    metadata["position_checksum"] = _json_checksum(iterator.get_state())
-    data = {"data": grain.checkpoint.CheckpointSave(iterator)}
-    _write(path, data, _array_items(state), metadata)
-    for old in steps(folder)[:-keep]:
+    made_here = {"step": step, "run": configs.to_dict(run), "extras": _encode(extras)}
+    _write(path, _array_items(state), {**metadata, **made_here, "position": batches.position})
+    for old in steps(folder)[:-keep] if distributed.is_first() else ():
         # Renamed first: a removal that is interrupted must not leave half a checkpoint.
         doomed = folder / f"{old}{_TEMPORARY}-removed"
         (folder / str(old)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+    distributed.wait_for_all()
 
 
 def save_weights(path: pathlib.Path, weights: Weights) -> None:
@@ -220,7 +215,7 @@ def save_weights(path: pathlib.Path, weights: Weights) -> None:
     arrays = {"params": flatten(weights.params), "model_state": flatten(weights.state)}
     arrays = {name: leaves for name, leaves in arrays.items() if leaves}
     metadata = {"model": configs.to_dict(weights.config), "extras": _encode(weights.extras)}
-    _write(path, {}, arrays, metadata)
+    _write(path, arrays, metadata)
 
 
 def read_metadata(path: pathlib.Path) -> dict[str, Any]:
@@ -244,18 +239,19 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
     return metadata
 
 
-def _read(path: pathlib.Path, items: dict[str, Any], targets: dict[str, dict], metadata: dict):
-    """Restores items; arrays are checked against the checksums of the metadata."""
-    device = SingleDeviceSharding(jax.devices()[0])
+def _read(path: pathlib.Path, targets: dict[str, dict], metadata: dict) -> dict[str, dict]:
+    """Restores items; arrays go where their targets are, and are checked by their checksums."""
 
-    def abstract(leaf):
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
+    def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+        is_array = isinstance(leaf, jax.Array)
+        sharding = leaf.sharding if is_array else SingleDeviceSharding(jax.local_devices()[0])
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
     arguments = {
         name: ocp.args.StandardRestore(unflatten({k: abstract(v) for k, v in leaves.items()}))
         for name, leaves in targets.items()
     }
-    args = ocp.args.Composite(**arguments, **items)
+    args = ocp.args.Composite(**arguments)
     try:
         restored = _orbax(lambda orbax: orbax.restore(path.resolve(), args=args))
     except _OrbaxError as error:
@@ -263,16 +259,16 @@ def _read(path: pathlib.Path, items: dict[str, Any], targets: dict[str, dict], m
     arrays = {}
     for name in targets:
         arrays[name] = flatten(restored[name])
-        for leaf, array in arrays[name].items():
-            if metadata["checksums"].get(name, {}).get(leaf) != _checksum(array):
+        for leaf, found in checksums(arrays[name]).items():
+            if metadata["checksums"].get(name, {}).get(leaf) != found:
                 raise Damaged(f"checkpoint {path} is damaged: {name}/{leaf} has changed")
     return arrays
 
 
 def restore(
-    path: pathlib.Path, template: TrainState, iterator: grain.DatasetIterator
+    path: pathlib.Path, template: TrainState, batches: TrainingBatches
 ) -> tuple[TrainState, list[float]]:
-    """Reads the whole state of a run into the shape of `template`, and moves `iterator`.
+    """Reads the whole state of a run into shape and places of `template`, and moves `batches`.
 
     The second value are the losses that `save` was given.
 
@@ -280,15 +276,13 @@ def restore(
         Damaged: if anything in it is missing or has changed.
     """
     metadata = read_metadata(path)
-    targets = _array_items(template)
-    data = {"data": grain.checkpoint.CheckpointRestore(iterator)}
-    arrays = _read(path, data, targets, metadata)
-    if metadata["position_checksum"] != _json_checksum(iterator.get_state()):
-        raise Damaged(f"checkpoint {path} is damaged: the position in the data has changed")
+    arrays = _read(path, _array_items(template), metadata)
+    batches.move_to(metadata["position"])
     _, optimizer = jax.tree.flatten(template.optimizer_state)
     names = _leaves(template.optimizer_state)
+    step = jax.numpy.asarray(metadata["step"], jax.numpy.int32)
     state = TrainState(
-        step=jax.numpy.asarray(metadata["step"], jax.numpy.int32),
+        step=jax.device_put(step, template.step.sharding),
         params=unflatten(arrays["params"]),
         model_state=unflatten(arrays.get("model_state", {})),
         optimizer_state=jax.tree.unflatten(
@@ -312,7 +306,7 @@ def load_weights(path: pathlib.Path) -> tuple[Weights, dict[str, Any]]:
         model = configs.from_dict(metadata["model"])
     params, state = (flatten(tree) for tree in split_state(expected_shapes(model)))
     targets = {"params": params, "model_state": state} if state else {"params": params}
-    arrays = _read(path, {}, targets, metadata)
+    arrays = _read(path, targets, metadata)
     weights = Weights(
         config=model,
         params=unflatten(arrays["params"]),

@@ -4,6 +4,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -14,11 +15,17 @@ from perceiver_bench.files import write_atomically
 class MetricsLog:
     """Appends rows to `metrics.jsonl`; a resumed run first drops rows it will write again.
 
+    With `writes` false it writes nothing: another process does.
+
     Raises:
         UserError: here and in `write`, if the file cannot be written.
     """
 
-    def __init__(self, workdir: pathlib.Path, step: int):
+    def __init__(self, workdir: pathlib.Path, step: int, *, writes: bool = True):
+        if not writes:
+            self.path = pathlib.Path(os.devnull)
+            self._file = self.path.open("a")
+            return
         self.path = workdir / "metrics.jsonl"
         rows = [row for row in read_metrics(self.path) if row["step"] <= step]
         write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -17,17 +17,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import grain
 import jax
 import tqdm
 from absl import logging
 from jax.sharding import Mesh
 
 from perceiver_bench import config as configs
+from perceiver_bench import distributed
+from perceiver_bench.data.pipeline import TrainingBatches
 from perceiver_bench.errors import UserError
 from perceiver_bench.train import checkpoint
 from perceiver_bench.train.log import MetricsLog
-from perceiver_bench.train.sharding import replicate, shard_batch
+from perceiver_bench.train.sharding import shard_batch
 from perceiver_bench.train.step import TrainState
 
 # Checkpoints kept to resume from: the newest, and one before it in case it gets damaged.
@@ -55,7 +56,7 @@ class Run:
     workdir: pathlib.Path
     step: Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
     evaluate: Callable[[TrainState], Mapping[str, float]]
-    iterator: grain.DatasetIterator
+    batches: TrainingBatches
     schedule: Callable[[int], Any]
     mesh: Mesh
     extras: Mapping[str, bytes]
@@ -105,8 +106,8 @@ def check_same_run(
     identity: Mapping[str, Any],
 ) -> None:
     """Raises UserError if the workdir's run differs from the one asked for."""
-    old = {**_flat(metadata["identity"]), **_flat(metadata["run"])}
-    new = {**_flat(identity), **_flat(configs.to_dict(config))}
+    old = {**configs.flat(metadata["identity"]), **configs.flat(metadata["run"])}
+    new = {**configs.flat(identity), **configs.flat(configs.to_dict(config))}
     for name in dict.fromkeys([*new, *old]):
         if old.get(name) != new.get(name):
             raise UserError(
@@ -118,6 +119,7 @@ def check_same_run(
 def resume(run: Run, fresh: TrainState) -> tuple[TrainState, Sequence[float]]:
     """Returns the state of the newest checkpoint in the workdir, or `fresh` if none is there.
 
+    It is placed as `fresh` is, whatever mesh it was saved from.
     The losses that come with it are those since the last row of the log.
 
     Raises:
@@ -129,25 +131,20 @@ def resume(run: Run, fresh: TrainState) -> tuple[TrainState, Sequence[float]]:
         return fresh, ()
     path = folder / str(steps[-1])
     with _mend(folder, steps):
-        state, losses = checkpoint.restore(path, fresh, run.iterator)
+        state, losses = checkpoint.restore(path, fresh, run.batches)
     logging.info("resuming from %s", path)
     return state, losses
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Returns the plain values of nested JSON objects by dotted path."""
-    leaves: dict[str, Any] = {}
-    for name, item in value.items():
-        if isinstance(item, dict):
-            leaves.update(_flat(item, f"{prefix}{name}."))
-        else:
-            leaves[f"{prefix}{name}"] = item
-    return leaves
-
-
 @contextlib.contextmanager
-def _sigterm() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether SIGTERM has come since."""
+def _stops() -> Iterator[Callable[[int], bool]]:
+    """Gives a function that says of a step whether SIGTERM has come before it.
+
+    Of several processes the runtime tells all at the same step, whichever got the signal.
+    """
+    if not distributed.is_alone():
+        yield distributed.reached_stop
+        return
     came = False
 
     def remember(signum, frame):
@@ -157,7 +154,7 @@ def _sigterm() -> Iterator[Callable[[], bool]]:
 
     old = signal.signal(signal.SIGTERM, remember)
     try:
-        yield lambda: came
+        yield lambda _: came
     finally:
         signal.signal(signal.SIGTERM, old)
 
@@ -210,28 +207,30 @@ def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> T
         Interrupted: after SIGTERM, when the state is saved.
     """
     config = run.config.train
-    state = replicate(state, run.mesh)
     step = int(state.step)
-    log = MetricsLog(run.workdir, step)
+    log = MetricsLog(run.workdir, step, writes=distributed.is_first())
     losses = _Losses(losses_before)
     speed = _Speed(step, config)
-    bar = tqdm.tqdm(total=config.steps, initial=step, unit="step", disable=not sys.stderr.isatty())
-    with contextlib.closing(log), bar, _sigterm() as sigterm_came:
+    bar = tqdm.tqdm(total=config.steps, initial=step, unit="step", disable=_is_quiet())
+    with contextlib.closing(log), bar, _stops() as asked_to_stop:
+        stopping = False
         while step < config.steps:
-            batch = shard_batch(next(run.iterator), run.mesh)
+            with speed.waiting():
+                rows = next(run.batches)
+            batch = shard_batch(rows, run.mesh, config.batch_size)
             state, numbers = run.step(state, batch)
             step += 1
             losses.add(step, numbers)
             bar.update()
             last = step == config.steps
-            stopping = sigterm_came()
+            stopping = asked_to_stop(step)
             evaluates = last or step % config.evaluate_every == 0
             saves = last or step % config.checkpoint_every == 0
             if saves or evaluates or step % config.log_every == 0:
                 rate = float(run.schedule(step - 1))
                 row = {"loss": losses.mean(), "learning_rate": rate}
                 row["gradient_norm"] = float(numbers["gradient_norm"])
-                log.write(step, **row, examples_per_second=speed.rate(step))
+                log.write(step, **row, **speed.measured(step))
                 speed.report(step, row)
             if evaluates:
                 measured = dict(run.evaluate(state))
@@ -245,14 +244,18 @@ def train(run: Run, state: TrainState, losses_before: Sequence[float] = ()) -> T
             if stopping:
                 break
         # Of the last step too: what called this loop may have more to do.
-        if sigterm_came():
+        if stopping or (distributed.is_alone() and asked_to_stop(step)):
             raise Interrupted(f"stopped by SIGTERM; saved step {step} in {run.workdir}")
     return state
 
 
+def _is_quiet() -> bool:
+    return not (sys.stderr.isatty() and distributed.is_first())
+
+
 def _save(run: Run, state: TrainState, folder: pathlib.Path, keep: int, more: dict) -> None:
     metadata = {**run.metadata, **more}
-    checkpoint.save(folder, state, run.iterator, run.config, run.extras, metadata, keep)
+    checkpoint.save(folder, state, run.batches, run.config, run.extras, metadata, keep)
 
 
 def _keep_best(run: Run, state: TrainState, measured: Mapping[str, float]) -> None:
@@ -275,21 +278,35 @@ class _Speed:
     def __init__(self, step: int, config: configs.TrainConfig):
         self._config = config
         self._step, self._time, self._told = step, time.monotonic(), 0.0
+        self._waited = self._share = 0.0
 
-    def rate(self, step: int) -> float:
-        """Returns examples a second since the last call; compilation counts in the first."""
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time within as spent on waiting for data."""
+        start = time.monotonic()
+        yield
+        self._waited += time.monotonic() - start
+
+    def measured(self, step: int) -> dict[str, float]:
+        """Returns what a row of the log has of the time since the last call.
+
+        `examples_per_second`, the first of which counts compilation, and `waited_for_data`, the
+        share of the time.
+        """
         now = time.monotonic()
-        rate = (step - self._step) * self._config.batch_size / max(now - self._time, 1e-9)
-        self._step, self._time = step, now
-        return round(rate, 1)
+        seconds = max(now - self._time, 1e-9)
+        rate = (step - self._step) * self._config.batch_size / seconds
+        self._share = min(self._waited / seconds, 1.0)
+        self._step, self._time, self._waited = step, now, 0.0
+        return {"examples_per_second": round(rate, 1), "waited_for_data": round(self._share, 3)}
 
     def report(self, step: int, row: Mapping[str, float]) -> None:
         """Logs a line unless one was logged a moment ago."""
         if time.monotonic() - self._told > LOG_SECONDS:
             self._told = time.monotonic()
             logging.info(
-                "step %d/%d  loss %.4f  learning rate %.2e",
-                *(step, self._config.steps, row["loss"], row["learning_rate"]),
+                "step %d/%d  loss %.4f  learning rate %.2e  waited %.0f %% for data",
+                *(step, self._config.steps, row["loss"], row["learning_rate"], 100 * self._share),
             )
 
     def note(self, step: int, measured: Mapping[str, float]) -> None:

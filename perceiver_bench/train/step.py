@@ -39,11 +39,13 @@ def structure(config: ModelConfig) -> nnx.GraphDef:
 
 
 def initial_state(
-    config: ModelConfig, transformation: optax.GradientTransformation, seed: int
+    config: ModelConfig,
+    transformation: optax.GradientTransformation,
+    seed: int,
+    shardings: TrainState | None = None,
 ) -> TrainState:
-    """Draws fresh parameters; equal seeds give equal states."""
+    """Draws fresh parameters; equal seeds give equal states, wherever `shardings` puts them."""
 
-    @jax.jit
     def build() -> TrainState:
         model_key, run_key = jax.random.split(jax.random.key(seed))
         model = PerceiverIO(config, rngs=nnx.Rngs(model_key))
@@ -57,7 +59,7 @@ def initial_state(
             key=run_key,
         )
 
-    return build()
+    return jax.jit(build, out_shardings=shardings)()
 
 
 def make_train_step(
@@ -66,12 +68,13 @@ def make_train_step(
     transformation: optax.GradientTransformation,
     label_smoothing: float,
     num_parts: int = 1,
+    shardings: TrainState | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]:
     """Compiles `(state, batch) -> (state, numbers)`; the given state's memory is reused.
 
     The loss is the mean over the batch, or that over `num_parts` parts of it that are computed
     one after another. The numbers are `loss`, `gradient_norm` (the global norm before clipping)
-    and `parameter_norm` (after the update).
+    and `parameter_norm` (after the update). The state stays where `shardings` puts it.
     """
     graph = structure(config)
 
@@ -103,7 +106,9 @@ def make_train_step(
             "parameter_norm": optax.tree.norm(new_state.params),
         }
 
-    return jax.jit(step, donate_argnums=0)
+    # The numbers are scalars, as is the count of steps.
+    places = None if shardings is None else (shardings, shardings.step)
+    return jax.jit(step, donate_argnums=0, out_shardings=places)
 
 
 def _over_parts(differentiate: Callable[..., Any], num_parts: int) -> Callable[..., Any]:

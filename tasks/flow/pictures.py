@@ -14,7 +14,7 @@ from .colours import flow_colours
 
 # Smaller frames are enlarged to it, by whole pixels.
 _LEAST_SIDE = 240
-_LEAST_WIDTH = 400  # in which every title fits
+_LEAST_WIDTH = 480  # in which every title fits
 _TITLE_HEIGHT = 22
 _TEXT_SIZE = 13
 

@@ -146,12 +146,12 @@ def test_every_setting_and_seed_is_trained_once_and_shown(fake, start, tmp_path)
     ]
     assert text == (
         "glue/sst2, tiny; model.encoder.num_latents=4; model.dropout=0.1, dev set\n\n"
-        "| batch_size | learning_rate | accuracy (%) ↑ | best seed | seeds |  |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-        "| 8 | 1e-3 | 61.00 ± 1.41 | 62.00 | 2 of 2 |  |\n"
-        "| 8 | 1e-4 | 72.00 ± 2.83 | 74.00 | 2 of 2 | best |\n"
-        "| 16 | 1e-3 | 50.00 ± 0.00 | 50.00 | 2 of 2 |  |\n"
-        "| 16 | 1e-4 | 70.00 ± 14.14 | 80.00 | 2 of 2 |  |\n" + NOTES
+        "| batch_size | learning_rate | accuracy (%) ↑ | 95 % t-interval | best seed | seeds |  |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n"
+        "| 8 | 1e-3 | 61.00 ± 1.41 | 48.29 to 73.71 | 62.00 | 2 of 2 |  |\n"
+        "| 8 | 1e-4 | 72.00 ± 2.83 | 46.59 to 97.41 | 74.00 | 2 of 2 | best |\n"
+        "| 16 | 1e-3 | 50.00 ± 0.00 | 50.00 to 50.00 | 50.00 | 2 of 2 |  |\n"
+        "| 16 | 1e-4 | 70.00 ± 14.14 | -57.06 to 197.06 | 80.00 | 2 of 2 |  |\n" + NOTES
     )
     found = record.read_all(tmp_path / "r")
     assert sorted((one.overrides, one.seed) for one in found) == sorted(
@@ -186,7 +186,7 @@ def test_more_seeds_later_train_only_those(fake, start, tmp_path):
     fake.accuracy = {("batch_size=None,learning_rate=None", 2): 56.0}
     text = start(over_settings=False, num_seeds=3)
     assert folders(fake, tmp_path) == ["seed0", "seed1", "seed2"]
-    assert "| 52.00 ± 3.46 | 56.00 | 3 of 3 |  |" in text
+    assert "| 52.00 ± 3.46 | 43.39 to 60.61 | 56.00 | 3 of 3 |  |" in text
     assert "best setting" not in text
 
 
@@ -209,9 +209,9 @@ def test_a_setting_that_does_not_stay_finite_is_passed_over_and_never_best(fake,
     fake.accuracy |= {(SETTINGS[3], seed): 60.0 for seed in (0, 1)}
     text = start(num_seeds=2)
     assert len(fake.trained) == 8
-    assert "| 8 | 1e-3 | 99.00 | 99.00 | 1 of 2 |  |" in text
-    assert "| 8 | 1e-4 |  |  | 0 of 2 |  |" in text
-    assert "| 16 | 1e-4 | 60.00 ± 0.00 | 60.00 | 2 of 2 | best |" in text
+    assert "| 8 | 1e-3 | 99.00 |  | 99.00 | 1 of 2 |  |" in text
+    assert "| 8 | 1e-4 |  |  |  | 0 of 2 |  |" in text
+    assert "| 16 | 1e-4 | 60.00 ± 0.00 | 60.00 to 60.00 | 60.00 | 2 of 2 | best |" in text
     assert "Seeds that are missing ended in numbers that are not finite." in text
     assert not (tmp_path / "w" / "glue_sst2" / SETTINGS[1] / "seed0" / "finished.json").exists()
 
@@ -309,7 +309,7 @@ def test_the_command_line_takes_several_tasks(fake, base, tasks, tmp_path, capsy
     assert [path.relative_to(tmp_path / "w").as_posix() for path in fake.trained] == [
         f"{task}/seed{seed}" for task in ("glue_sst2", "glue_other") for seed in (0, 1)
     ]
-    assert output.count("| 50.00 ± 0.00 | 50.00 | 2 of 2 |  |") == 2
+    assert output.count("| 50.00 ± 0.00 | 50.00 to 50.00 | 50.00 | 2 of 2 |  |") == 2
 
 
 def test_a_real_sweep_stopped_in_its_second_run_and_resumed(start, tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def test_rows_are_of_every_example_once_and_in_order(labels, group):
         noise = np.where(batch["valid"], 0, np.nan)  # what padding computes must not matter
         return {"accuracy": {"sum": batch["label"] + noise, "weight": np.ones(group)}}
 
-    rows = evaluate.collect(labelled(labels)(group), step)
+    rows = evaluate.collect((batch, step(batch)) for batch in labelled(labels)(group))
     np.testing.assert_array_equal(rows["accuracy"]["sum"], labels)
     assert rows["accuracy"]["weight"].shape == (len(labels),)
 

@@ -147,8 +147,10 @@ def test_best_is_over_settings_and_seeds_and_the_mean_over_the_seeds_of_one_sett
         make(7, task="toy/b", metrics=metrics(accuracy=64.0, f1=80.0), seed=1),
     ]
     rows = body(toy(records))
+    more = make(8, task="toy/b", metrics=metrics(accuracy=62.0, f1=85.0), seed=2)
+    assert ("small", "mean ± deviation over 2 to 3 seeds") in body(toy([*records, more]))
     assert rows["small", "best"] == ["78.00", "64.00 / 80.00", "75.00"]
-    assert rows["small", "mean ± deviation over seeds"] == [
+    assert rows["small", "mean ± deviation over 2 seeds"] == [
         *("72.00 ± 2.83", "62.00 ± 2.83 / 85.00 ± 7.07", "72.75"),
     ]
 
@@ -209,7 +211,7 @@ def test_one_model_for_all_tasks_has_the_scores_of_each(make):
     # The run with the best average, not the best run of each task.
     assert rows["small", "best"] == ["74.00", "78.00 / 78.00", "76.00"]
     means = ["72.00 ± 2.83", "79.00 ± 1.41 / 79.00 ± 1.41", "75.50"]
-    assert rows["small", "mean ± deviation over seeds"] == means
+    assert rows["small", "mean ± deviation over 2 seeds"] == means
     assert rows["other", "best"] == ["60.00", "", "1 of 2"]
     text = toy([run(1, 0, 70.0, 80.0, size=9)], (joint,))
     assert body(text)["small", "best"] == ["(70.00)", "(80.00 / 80.00)", "0 of 2"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_runs import RUN
 
-from perceiver_bench.results import record
+from perceiver_bench.results import record, schema
 from perceiver_bench.results.record import MetricValue, Record
 
 
@@ -28,13 +28,14 @@ def make() -> Callable[..., Record]:
         number: int, *, value: float = 93.0, baseline: str | None = None, **changes: Any
     ) -> Record:
         fields = copy.deepcopy(RUN) | {
-            "schema_version": 1,
+            "schema_version": schema.VERSION,
             "run_id": f"20260102T0304{number:02d}Z-{number:08x}",
             "date_utc": f"2026-01-02T03:04:{number:02d}Z",
             "metrics": {"accuracy": MetricValue(**RUN["metrics"]["accuracy"] | {"value": value})},
             "overrides": (),
             "init": None,
             "learning_curve": None,
+            "command": None,
             "examples": None,
         }
         if baseline:

@@ -4,10 +4,8 @@
 import base64
 import dataclasses
 import hashlib
-import os
 import pathlib
 import re
-import zlib
 
 import html_made
 import pytest
@@ -16,10 +14,14 @@ from html_page import check
 from perceiver_bench.errors import UserError
 from perceiver_bench.results import groups, lines, record, reported
 from perceiver_bench.results.cells import Cells
-from perceiver_bench.results.html import curve_drawings, overview, page, pictures, speed
+from perceiver_bench.results.html import curve_drawings, overview, page, speed
 from perceiver_bench.results.visible import visible
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+_SHOWN = (
+    *("value", "standard_error", "interval_low", "interval_high"),
+    *("deviation", "best", "num_seeds", "difference", "paper"),
+)
 AVERAGES = {"glue/average": Cells(("model", "sst2"), [("<b>", "50.0 ± 1.0")], ("A note",))}
 
 
@@ -94,7 +96,7 @@ def test_numbers_are_those_of_the_other_tables(make):
         shown = lines.lines("glue/sst2", group, html_made.paper_rows("glue/sst2"), every_seed=False)
         assert len(shown) > 2
         for line in shown:
-            for name in ("value", "standard_error", "deviation", "difference", "paper"):
+            for name in _SHOWN:
                 assert line.get(name, "").replace("-", "\N{MINUS SIGN}") in found
 
 
@@ -138,11 +140,16 @@ def test_overview_compares_the_best_setting_of_the_newest_group(make):
     rows = html_made.paper_rows("glue/sst2")
     (one,), why = overview.comparisons("glue/sst2", found, rows, made_up=False)
     assert why == ""
-    assert (one.value, one.spread) == ("92.50", "± 0.86")
+    assert (one.value, one.spread) == ("92.50", ("± 0.86",))
     assert one.published.printed == "93.17"
     assert (one.difference, one.standing) == ("\N{MINUS SIGN}0.67", "worse")
     assert (one.baseline, one.chosen_from) == ("majority 93.00", 2)
     assert one.bar == overview.Bar(0.0, 92.5, 93.17, 91.64, 93.36, 93.0)
+    (one,), _ = overview.comparisons("glue/sst2", groups.groups(records[:2]), rows, made_up=False)
+    # Of 90 and 94: 12.706 of Student's t with one degree of freedom, times the root of 8 / 2.
+    assert one.value == "92.00"
+    assert one.spread == ("[66.59, 117.41]", "deviation 2.83", "best 94.00 of 2 seeds")
+    assert (one.bar.low, one.bar.high) == (66.59, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -208,51 +215,6 @@ def test_a_curve_of_one_point_and_no_curve(make):
     assert len(drawing.curves[0].points) == 1
     check(render([make(0, learning_curve=({"step": 0, "accuracy": 1.0},))]))
     assert curve_drawings.drawing(groups.groups([make(0)])[0], []) is None
-
-
-def test_gallery_shows_files_and_says_what_it_leaves_out(tmp_path, monkeypatch):
-    html_made.fill(tmp_path)
-    folder = tmp_path / "pictures" / "glue" / "sst2"
-    os.symlink("/etc/hostname", folder / "link.txt")
-    (folder / "latin.txt").write_bytes(b"\xff")
-    (folder / "no.mp4").write_bytes(b"no film here")
-    (folder / "wrong.jpg").write_bytes(html_made.picture())
-    (folder / "large.md").write_bytes(b" " * (pictures.MOST_TEXT_BYTES + 1))
-    found = pictures.galleries(tmp_path, ["glue/cola", "glue/sst2"])["glue/sst2"]
-    kinds = {one.name: one.kind for one in found.shown}
-    assert kinds == {
-        "deeper/one.png": "picture",
-        "film.mp4": "video",
-        "two.jpg": "picture",
-        "words.md": "text",
-    }
-    assert (found.shown[0].width, found.shown[0].height) == (8, 4)
-    content = base64.b64decode(found.shown[0].content.removeprefix("data:image/png;base64,"))
-    assert content == html_made.picture()
-    assert dict(found.left_out) == {
-        "broken.png": "not a PNG file",
-        "large.md": "65,537 bytes, more than 65,536",
-        "latin.txt": "not text in UTF-8",
-        "link.txt": "not a plain file",
-        "no.mp4": "not an MP4 file",
-        "wrong.jpg": "not a JPEG file",
-    }
-    monkeypatch.setattr(pictures, "MOST_BYTES_OF_PAGE", found.shown[0].size)
-    found = pictures.galleries(tmp_path, ["glue/sst2"])["glue/sst2"]
-    assert [one.name for one in found.shown] == ["deeper/one.png"]
-    monkeypatch.setattr(pictures, "MOST_FILES", 0)
-    assert not pictures.galleries(tmp_path, ["glue/sst2"])["glue/sst2"].shown
-
-
-def test_a_picture_of_too_many_pixels_is_left_out(tmp_path):
-    folder = tmp_path / "pictures" / "a" / "b"
-    folder.mkdir(parents=True)
-    content = bytearray(html_made.picture())
-    content[16:24] = (60_000).to_bytes(4, "big") * 2
-    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
-    (folder / "bomb.png").write_bytes(content)
-    found = pictures.galleries(tmp_path, ["a/b"])["a/b"]
-    assert found.left_out == (("bomb.png", "too many pixels"),)
 
 
 def test_speed_shows_what_the_files_beside_it_show():

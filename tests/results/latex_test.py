@@ -54,9 +54,15 @@ def test_a_table_has_its_rows_and_notes():
     assert written.count("model & score & why") == 2
 
 
+def test_a_table_without_rows_is_its_notes():
+    written = latex.table(Cells(("a", "b"), (), ("one", "two")), "what_it_is")
+    assert "longtable" not in written
+    assert [line.count("par") for line in written.splitlines()] == [1, 1, 1]
+
+
 def test_a_column_of_long_texts_has_lines():
     written = latex.table(Cells(("a", "b"), [("x" * 40, "y")]), "")
-    assert r"{@{}>{\raggedright\arraybackslash}p{0.2\linewidth}l@{}}" in written
+    assert r"{@{}>{\raggedright\arraybackslash}p{0.16\linewidth}l@{}}" in written
 
 
 def _rows(text):
@@ -69,13 +75,13 @@ def test_tables_of_every_kind_of_record(make):
     )
     assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}")
     assert (
-        r"ours, 2 seeds & accuracy (\%) $\uparrow$ & 92.00 $\pm$ 2.83 & 872 & 93.17 & $-$1.17"
-        in text
+        r"ours, 2 seeds & accuracy (\%) $\uparrow$ & 92.00 {[}66.59, 117.41], deviation 2.83,"
+        r" best 94.00 of 2 seeds & 872 & 93.17 & $-$1.17" in text
     )
     assert r"93.00 {[}88.00, 96.50]" in text
     assert "these runs saw a part of the official data" not in text  # it has no published row
     assert "another protocol, rlbench18-test/" in text
-    assert "a limit" in text
+    assert "Partial, so not in the table: small, 2026-01-02: a limit." in text
     for table in text.split(r"\begin{longtable}")[1:]:
         counts = {len(re.findall(r"(?<!\\)&", line)) for line in _rows(table)}
         assert len(counts) == 1

@@ -6,8 +6,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import multiprocessing
-import pathlib
 import subprocess
 
 import numpy as np
@@ -33,7 +31,7 @@ def test_what_is_written_is_read(tmp_path, run):
     assert fields["metrics"]["accuracy"].pop("interval") is None
     for name, value in run.items():
         assert json.loads(json.dumps(fields[name])) == value, name
-    assert found.schema_version == 1
+    assert found.schema_version == 2
     assert found.metrics["accuracy"].value == 93.0
     assert found.main_metric == "accuracy"
     assert found.baseline is None
@@ -70,10 +68,13 @@ def test_an_interval_is_two_numbers_in_order(tmp_path, run, value):
 def test_environment_fits_a_record(tmp_path, run):
     run |= record.environment()
     assert set(run["versions"]) == {
-        *("python", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+        *("python", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy"),
+        *("scipy", "scikit-learn", "pillow", "sentencepiece"),
     }
     assert run["versions"]["numpy"] == np.__version__
     assert run["device"]["count"] >= 1
+    assert run["device"]["cores"] >= 1
+    assert run["device"]["processor"]
     record.write(run, tmp_path)
 
 
@@ -87,19 +88,6 @@ def test_fingerprint_is_that_of_the_value_and_not_of_its_order(value):
 
     assert record.fingerprint(reversed_order(value)) == record.fingerprint(value)
     assert record.fingerprint([value, 1]) != record.fingerprint([value, 2])
-
-
-def _write_five(arguments):
-    folder, run, worker = arguments
-    for number in range(5):
-        record.write({**run, "seed": 10 * worker + number}, pathlib.Path(folder))
-
-
-def test_processes_that_write_into_one_folder_lose_nothing(tmp_path, run):
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.map(_write_five, [(str(tmp_path), run, worker) for worker in range(4)])
-    seeds = {found.seed for found in record.read_all(tmp_path)}
-    assert seeds == {10 * worker + number for worker in range(4) for number in range(5)}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -132,6 +120,11 @@ def test_a_metric_that_is_not_finite_is_refused(tmp_path, run, field, value):
         (("protocol",), "two\nlines", "field protocol must be"),
         (("config", "rate"), math.inf, "NaN or infinity"),
         (("config", "rate"), np.float32(1), "JSON values only"),
+        (("command",), "--mode=train", "field command must be a list of flags"),
+        (("command",), ["--mode=train", "two\nlines"], "field command must be a list of flags"),
+        (("coverage",), {"num_measured": 5}, "coverage.num_examples is missing"),
+        (("coverage", "num_measured"), -1, "coverage.num_measured must be a whole number"),
+        (("device", "processor"), "", "device.processor must be"),
         (("surplus",), 1, "'surplus' is unknown"),
     ],
 )
@@ -147,7 +140,7 @@ def test_a_wrong_field_is_named_on_writing(tmp_path, run, place, value, message)
 
 
 def test_every_field_is_required(tmp_path, run):
-    for name in set(run) - {"init"}:
+    for name in run:
         less = {other: value for other, value in run.items() if other != name}
         with pytest.raises(UserError, match=name):
             record.write(less, tmp_path)
@@ -164,7 +157,7 @@ def test_a_record_cut_short_is_refused_wherever_it_is_cut(tmp_path, run):
 
 @pytest.mark.parametrize(
     "content",
-    [b"[]", b"1", b"\xff", b"NaN", b"[" * 100_000, b"1" * 5000, b'{"schema_version": 2}'],
+    [b"[]", b"1", b"\xff", b"NaN", b"[" * 100_000, b"1" * 5000, b'{"schema_version": 2}', b"{}"],
 )
 def test_what_is_no_record_is_refused_in_one_line(tmp_path, run, content):
     path = record.write(run, tmp_path)
@@ -177,7 +170,7 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path, run, content):
 def test_a_field_lost_or_changed_after_writing_is_refused(tmp_path, run):
     path = record.write(run, tmp_path)
     whole = json.loads(path.read_text())
-    for name in set(whole) - {"init"}:
+    for name in whole:
         path.write_text(json.dumps({other: v for other, v in whole.items() if other != name}))
         with pytest.raises(UserError, match=f"field {name} is missing"):
             record.read_all(tmp_path)
@@ -195,13 +188,24 @@ def test_a_field_lost_or_changed_after_writing_is_refused(tmp_path, run):
         record.read_all(tmp_path)
 
 
-def test_a_record_of_before_there_was_a_start_is_read(tmp_path, run):
-    path = record.write({**run, "init": "/home/somebody/runs/mlm/best"}, tmp_path)
-    assert record.read_all(tmp_path)[0].init == "mlm/best"
-    whole = json.loads(path.read_text())
-    path.write_text(json.dumps({name: value for name, value in whole.items() if name != "init"}))
-    (found,) = record.read_all(tmp_path)
-    assert found.init is None
+@pytest.mark.parametrize("version", [3, 10**30])
+def test_a_record_of_a_newer_program_is_refused_and_not_called_broken(tmp_path, run, version):
+    path = record.write(run, tmp_path)
+    path.write_text(json.dumps({"schema_version": version, "fields": "of its own"}))
+    with pytest.raises(UserError, match="install a newer perceiver_bench") as caught:
+        record.read_all(tmp_path)
+    assert f"a record of schema version {version!r:.20}, and this program reads up to 2" in str(
+        caught.value
+    )
+    assert "delete" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [0, -1, True, "2", 1.0, None])
+def test_a_version_that_there_never_was_is_refused(tmp_path, run, version):
+    path = record.write(run, tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": version}))
+    with pytest.raises(UserError, match=f"{path.name}: field schema_version must be"):
+        record.read(path)
 
 
 def test_a_copied_record_does_not_count_twice(tmp_path, run):
@@ -228,11 +232,21 @@ def test_absolute_paths_are_cut_to_two_parts_and_relative_ones_kept(tmp_path, ru
     run["checkpoint"]["path"] = "/home/somebody/runs/sst2/best"
     run["overrides"] = ["data.model=/home/somebody/words.model", "train.steps=5"]
     run["config"]["data"]["model"] = "/home/somebody/words.model"
+    run["init"] = "/home/somebody/runs/mlm/best"
+    run["command"] = [
+        *("--mode=train", "--task=glue/sst2", "--data_dir=/home/somebody/glue/data"),
+        *("--workdir=runs/sst2/lr=1", "--set=data.model=/home/somebody/words.model"),
+    ]
     text = record.write(run, tmp_path).read_text()
     assert "/home" not in text
     (found,) = record.read_all(tmp_path)
     assert found.checkpoint["path"] == "sst2/best"
     assert found.overrides == ("data.model=somebody/words.model", "train.steps=5")
+    assert found.init == "mlm/best"
+    assert found.command == (
+        *("--mode=train", "--task=glue/sst2", "--data_dir=glue/data"),
+        *("--workdir=runs/sst2/lr=1", "--set=data.model=somebody/words.model"),
+    )
     run["checkpoint"]["path"] = "work/of/mine/best"
     record.write(run, tmp_path)
     assert "work/of/mine/best" in {r.checkpoint["path"] for r in record.read_all(tmp_path)}

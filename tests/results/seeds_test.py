@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,9 +22,16 @@ def test_mean_deviation_and_best_are_those_of_the_sample(make):
     assert seeds.seeds_label(setting.runs) == "ours, 3 seeds"
 
 
+def test_interval_is_that_of_students_t(make):
+    """Of 80, 82 and 84: 82, and 4.3027 of Student's t with two degrees, times 2 / sqrt(3)."""
+    (setting,) = seeds.settings(make(i, value=80.0 + 2 * i, seed=i) for i in range(3))
+    low, high = setting.summary("accuracy").interval
+    assert (low, high) == pytest.approx((82 - 4.968, 82 + 4.968), abs=5e-4)
+
+
 def test_one_seed_has_no_deviation(make):
     (setting,) = seeds.settings([make(1, value=80.0, seed=4)])
-    assert setting.summary("accuracy") == seeds.Summary(80.0, None, 80.0, 1)
+    assert setting.summary("accuracy") == seeds.Summary(80.0, None, None, 80.0, 1)
     assert seeds.seeds_label(setting.runs) == "ours, seed 4"
 
 
@@ -47,6 +55,9 @@ def test_any_values_are_summed_up_as_by_numpy(make, values):
     assert summary.mean == pytest.approx(np.mean(values), abs=1e-12)
     assert summary.deviation == pytest.approx(np.std(values, ddof=1), abs=1e-9)
     assert summary.best == max(values)
+    error = scipy.stats.sem(values)
+    expected = np.mean(values) + error * np.array(scipy.stats.t.interval(0.95, len(values) - 1))
+    assert summary.interval == pytest.approx(tuple(expected), abs=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from perceiver_bench.errors import UserError
-from perceiver_bench.results import lines, markdown, tables
+from perceiver_bench.results import comparable, markdown, tables
 from perceiver_bench.results.record import MetricValue
 from perceiver_bench.results.reported import ReportedRow
 
@@ -46,6 +46,12 @@ def _body(text):
     return found[2:]
 
 
+def _apart(text):
+    """The lines of the tables of published rows that do not compare, as cells."""
+    parts = text.split("Published, not comparable: ")[1:]
+    return [cells for part in parts for cells in _body(part)]
+
+
 def test_a_table_is_exactly_this(make):
     records = [
         make(1, value=92.5),
@@ -60,7 +66,7 @@ def test_a_table_is_exactly_this(make):
     assert tables.task_table("glue/sst2", records, _ROWS) == (
         f"Protocol glue-dev-v1, task version 1, split dev, data {data}.\n"
         "\n"
-        "| row | metric | ours ± standard error | n | paper | difference | preset | checkpoint step | commit | date |\n"  # noqa: E501
+        "| row | metric | ours | n | paper | difference | preset | step | commit | date |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| ours, seed 0 | accuracy (%) ↑ | 93.00 ± 0.86 | 872 | 93.17 | -0.17 | small | 200 | 0123456789 | 2026-01-02 |\n"  # noqa: E501
         "| ours, seed 1 | accuracy (%) ↑ | 92.89 ± 0.86 | 872 | 93.17 | -0.28 | small; train.steps=9 | 200 | 0123456789 | 2026-01-02 |\n"  # noqa: E501
@@ -68,6 +74,8 @@ def test_a_table_is_exactly_this(make):
         "| baseline majority | accuracy (%) ↑ | 50.92 ± 0.86 | 872 |  |  |  |  |  | 2026-01-02 |\n"
         "| Model (UTF-8 bytes) [arXiv:1, Table 14, dev] | accuracy (%) ↑ |  |  | 93.17 |  |  |  |  |  |\n"  # noqa: E501
         "| Model (SentencePiece) [arXiv:1, Table 14, dev] | accuracy (%) ↑ |  |  | 94.38 |  |  |  |  |  |\n"  # noqa: E501
+        "\n"
+        "Ours: ± one standard error over the examples.\n"
         "\n"
         "Paper and difference (ours minus paper) are those of Model (UTF-8 bytes).\n"
         "\n"
@@ -82,7 +90,7 @@ def test_the_paper_row_is_that_of_the_tokenizer(make):
     assert cells[4:6] == ["94.38", "-0.38"]
     for config in ({}, {"data": None}, {"data": {"tokenizer": ["bytes"]}}):
         other = make(1, config=config)
-        assert lines.reference_row(other, "accuracy", _ROWS) == _ROWS[0]
+        assert comparable.reference_row(other, "accuracy", _ROWS) == _ROWS[0]
 
 
 def test_direction_is_an_arrow_and_the_difference_keeps_its_sign(make):
@@ -96,8 +104,10 @@ def test_direction_is_an_arrow_and_the_difference_keeps_its_sign(make):
 @pytest.mark.parametrize("change", [{"unit": "1"}, {"direction": "lower"}])
 def test_numbers_of_another_unit_or_direction_are_not_subtracted(make, change):
     record = make(1, metrics={"accuracy": _metric(0.93, **change)})
-    (cells, *_) = _body(tables.task_table("glue/sst2", [record], _ROWS))
+    text = tables.task_table("glue/sst2", [record], _ROWS)
+    (cells, *_) = _body(text)
     assert cells[4:6] == ["", ""]
+    assert "Published, not comparable: another unit or direction of accuracy.\n" in text
 
 
 def test_partial_records_alone_make_no_table(make):
@@ -119,9 +129,9 @@ def test_a_partial_run_does_not_hide_the_whole_one_before_it(make):
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"dataset": {"dev.tsv": {"size": 11}}}, "dataset_fingerprint"),
+        ({"dataset": {"dev.tsv": {"size": 11}}}, "data"),
         ({"protocol": "glue-dev-v2"}, "protocol"),
-        ({"task_version": 2}, "task_version"),
+        ({"task_version": 2}, "task version"),
         ({"split": "test"}, "split"),
     ],
 )
@@ -158,14 +168,18 @@ def test_tables_depend_on_neither_order_nor_time_zone_nor_locale(make, monkeypat
 
 
 def test_runs_that_differ_in_their_seed_have_one_line(make):
-    """Of 90, 91 and 94: mean 91.67, sum of squares 8.67, deviation the root of its half."""
+    """Of 90, 91 and 94: mean 91.67, sum of squares 8.67, deviation the root of its half.
+
+    Of Student's t with two degrees of freedom 4.303 leaves 2.5 % above: 4.303 * 2.08 / 1.73 = 5.17.
+    """
     records = [make(i, value=90.0 + 2 * i, seed=i) for i in range(3)]
     records += [make(5, value=95.0, init="/runs/of/mlm/best"), make(6, overrides=("train.x=1",))]
     records += [make(7, value=91.0, seed=1, git={"commit": "f" * 16, "dirty": True})]
     (several, with_init, other, *_) = _body(tables.task_table("glue/sst2", records, _ROWS))
     assert several[:6] == [
         *("ours, 3 seeds", "accuracy (%) ↑"),
-        *("91.67 ± 2.08 deviation over seeds, best 94.00", "872", "93.17", "-1.50"),
+        "91.67 [86.50, 96.84], deviation 2.08, best 94.00 of 3 seeds",
+        *("872", "93.17", "-1.50"),
     ]
     assert several[6:] == ["small", "200", "several (dirty)", "2026-01-02"]
     assert with_init[2] == "95.00 ± 0.86"
@@ -182,6 +196,7 @@ def test_csv_keeps_the_runs_of_a_line_over_seeds(make):
     assert {line["init"] for line in found} == {"a/b/c"}
     one = found[-1]
     assert (one["deviation"], one["best"], one["num_seeds"]) == ("2.00", "94.00", "3")
+    assert (one["interval_low"], one["interval_high"]) == ("87.03", "96.97")
     assert (one["standard_error"], one["run_id"]) == ("", "")
 
 
@@ -232,15 +247,18 @@ def test_a_part_of_the_official_data_is_not_compared_with_published_rows(make):
         one = make(1, value=93.0, dataset=dataset)
         text = tables.task_table("glue/sst2", [one], _ROWS)
         assert ("Paper and difference" in text) == compares
-        assert ("a part of the official set, 3 of 872 examples" in text) != compares
+        reason = "Published, not comparable: these runs saw a part of the official data, 3 of 872"
+        assert (reason in text) != compares
+        # Said of the data too, which may have no published row.
+        alone = tables.task_table("glue/sst2", [one], ())
+        assert (", a part of the official set: 3 of 872 examples.\n" in alone) != compares
 
 
 def test_made_up_data_is_not_compared_with_published_rows(make):
     text = tables.task_table("glue/sst2", [make(1, value=93.0)], _ROWS, made_up=True)
-    (ours, *published) = _body(text)
-    assert ours[4:6] == ["", ""]
-    assert [cells[4] for cells in published] == ["93.17", "94.38"]
-    assert "made up" in text
+    assert _body(text)[0][4:6] == ["", ""]
+    assert "\nThe data is made up.\n" in text
+    assert [cells[2] for cells in _apart(text)] == ["93.17", "94.38"]
     assert "Paper and difference" not in text
 
 
@@ -253,11 +271,14 @@ def test_an_interval_stands_in_the_place_of_the_standard_error(make):
     }
     one, other = make(1, metrics=metrics), make(2, metrics=metrics, seed=1)
     text = tables.task_table("glue/sst2", [one], _ROWS)
-    assert "| metric | ours [95 % interval] or ± standard error | n |" in text
+    assert (
+        "Ours: [ends of the 95 % interval over the examples]; ± one standard error over the"
+        " examples.\n" in text
+    )
     assert [cells[2] for cells in _body(text)[:2]] == ["86.00 [73.80, 93.00]", "93.00 ± 0.02"]
     several = tables.task_table("glue/sst2", [one, other], _ROWS)
-    assert "interval" not in several
-    assert _body(several)[0][2] == "86.00 ± 0.00 deviation over seeds, best 86.00"
+    assert "Ours: of several seeds the mean, its 95 % t-interval and the sample dev" in several
+    assert _body(several)[0][2] == "86.00 [86.00, 86.00], deviation 0.00, best 86.00 of 2 seeds"
     found = list(csv.DictReader(io.StringIO(tables.tables_csv([one], lambda _: _ROWS))))
     ends = [(line["standard_error"], line["interval_low"], line["interval_high"]) for line in found]
     assert ends == [("4.90", "73.80", "93.00"), ("0.02", "", ""), *[("", "", "")] * 2]
@@ -282,14 +303,17 @@ def test_the_paper_row_is_that_of_the_protocol(make, protocol, printed):
 def test_rows_of_other_protocols_are_shown_and_not_compared_with(make):
     one = make(1, protocol="toy/last", config={})
     text = tables.task_table("glue/sst2", [one], _BY_PROTOCOL)
-    (ours, *published) = _body(text)
-    assert ours[4:6] == ["", ""]
-    assert [cells[4] for cells in published] == ["42.7", "49.4", "30.4"]
+    assert _body(text)[0][4:6] == ["", ""]
+    published = _apart(text)
+    assert [cells[2] for cells in published] == ["42.7", "49.4", "30.4"]
     assert published[0][0] == "Model, best [arXiv:1, Table 14, dev, real/best]"
     assert published[2][0] == "Model, other [arXiv:1, Table 14, dev]"
-    assert "The published rows are of other protocols (real/best, real/last), which means" in text
-    assert "another simulator" in text
+    for name in ("real/best", "real/last", "not named"):
+        assert f"another protocol, {name}; these runs are of toy/last.\n" in text
     assert "Paper and difference" not in text
     found = list(csv.DictReader(io.StringIO(tables.tables_csv([one], lambda _: _BY_PROTOCOL))))
     protocols = [line["protocol"] for line in found]
     assert protocols == ["toy/last", "real/best", "real/last", "toy/last"]
+    reasons = [line["not_comparable"].partition(";")[0] for line in found]
+    names = ("real/best", "real/last", "not named")
+    assert reasons == ["", *(f"another protocol, {name}" for name in names)]

@@ -99,7 +99,7 @@ def read(png):
 def cells(picture, size, with_truth=True):
     """Returns the pictures of the cells, without titles and frames, at the frames' size."""
     factor = max(1, 240 // max(size))
-    height, width = size[0] * factor + 24, max(size[1] * factor, 400) + 2
+    height, width = size[0] * factor + 24, max(size[1] * factor, 480) + 2
     assert picture.shape == (height * (2 if with_truth else 1), 2 * width, 3)
     found = []
     for top in range(0, picture.shape[0], height):

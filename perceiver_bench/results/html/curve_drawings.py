@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from perceiver_bench.results import curves, lines, seeds
+from perceiver_bench.results import comparable, curves, seeds
 from perceiver_bench.results.groups import Group
 from perceiver_bench.results.html import numbers
+from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 
 WIDTH, HEIGHT = 360, 210
@@ -63,14 +64,14 @@ class Drawing:
     steps: tuple[int, ...]
 
 
-def drawing(group: Group, comparable: Sequence[ReportedRow]) -> Drawing | None:
+def drawing(group: Group, comparable_rows: Sequence[ReportedRow]) -> Drawing | None:
     """Returns the main metric of a group against the training step; None without any curve.
 
     Each model is a curve, that of its best training setting.
 
     Args:
         group: the records.
-        comparable: the published rows that compare with them.
+        comparable_rows: the published rows that compare with them.
     """
     settings = curves.drawn(group)
     metric = settings[0].first.main_metric if settings else ""
@@ -81,56 +82,75 @@ def drawing(group: Group, comparable: Sequence[ReportedRow]) -> Drawing | None:
             found[_name(setting)] = steps, values
     if not found:
         return None
-    first = settings[0].first
-    measured = first.metrics[metric]
+    heights = _heights(group, settings[0].first, metric, comparable_rows)
+    extent = [*heights.values()]
+    for _, values in found.values():
+        extent += [float(values.min()), float(values.max())]
+    every_step = sorted(set(itertools.chain(*(steps for steps, _ in found.values()))))
+    axes = _Axes(_ticks(0, every_step[-1], 5), _ticks(min(extent), max(extent), 5))
+    measured = settings[0].first.metrics[metric]
+    return Drawing(
+        metric=metric,
+        unit=measured.unit,
+        direction=measured.direction,
+        horizontal=tuple(Tick(axes.across(one), numbers.short(one)) for one in axes.horizontal),
+        vertical=tuple(Tick(axes.down(one), numbers.short(one)) for one in axes.vertical),
+        curves=tuple(
+            _curve(axes, name, steps, values, measured.unit)
+            for name, (steps, values) in found.items()
+        ),
+        levels=tuple(
+            Level(name, numbers.fixed(value, measured.unit), axes.down(value))
+            for name, value in heights.items()
+        ),
+        steps=tuple(every_step),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axes:
+    """The round numbers of both axes, and the places of steps and values between them."""
+
+    horizontal: list[float]
+    vertical: list[float]
+
+    def across(self, step: float) -> float:
+        first, last = self.horizontal[0], self.horizontal[-1]
+        return round(LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT), 2)
+
+    def down(self, value: float) -> float:
+        first, last = self.vertical[0], self.vertical[-1]
+        share = (value - first) / (last - first)
+        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 2)
+
+    def points(self, steps: Sequence[int], values: np.ndarray) -> tuple[tuple[float, float], ...]:
+        return tuple((self.across(x), self.down(y)) for x, y in zip(steps, values, strict=True))
+
+
+def _curve(axes: _Axes, name: str, steps: Sequence[int], values: np.ndarray, unit: str) -> Curve:
+    """Returns the curve of values [seeds, steps]."""
+    means = values.mean(axis=0)
+    points = axes.points(steps, means)
+    band = ()
+    if len(values) > 1:
+        lowest = axes.points(steps, values.min(axis=0))
+        band = (*axes.points(steps, values.max(axis=0)), *lowest[::-1])
+    shown = {step: numbers.fixed(mean, unit) for step, mean in zip(steps, means, strict=True)}
+    return Curve(name, _path(points), _path(band), points, shown)
+
+
+def _heights(
+    group: Group, first: Record, metric: str, comparable_rows: Sequence[ReportedRow]
+) -> dict[str, float]:
+    """Returns the numbers of the baselines, and the one that the first run is compared with."""
     heights = {
         f"baseline {run.baseline}": run.metrics[metric].value
         for run in group.baselines
         if metric in run.metrics
     }
-    if row := lines.reference_row(first, metric, comparable):
+    if row := comparable.reference_row(first, metric, comparable_rows):
         heights[f"{row.model}, published"] = row.value
-    extent = [*heights.values()]
-    for _, values in found.values():
-        extent += [float(values.min()), float(values.max())]
-    steps = sorted(set(itertools.chain(*(steps for steps, _ in found.values()))))
-    horizontal, vertical = _ticks(0, steps[-1], 5), _ticks(min(extent), max(extent), 5)
-
-    def across(step: float) -> float:
-        share = (step - horizontal[0]) / (horizontal[-1] - horizontal[0])
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 2)
-
-    def down(value: float) -> float:
-        share = (value - vertical[0]) / (vertical[-1] - vertical[0])
-        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 2)
-
-    def curve(name: str, steps: Sequence[int], values: np.ndarray) -> Curve:
-        means = values.mean(axis=0)
-        points = tuple((across(x), down(y)) for x, y in zip(steps, means, strict=True))
-        band = []
-        if len(values) > 1:
-            band = [(across(x), down(y)) for x, y in zip(steps, values.max(axis=0), strict=True)]
-            lowest = [(across(x), down(y)) for x, y in zip(steps, values.min(axis=0), strict=True)]
-            band += lowest[::-1]
-        shown = {
-            step: numbers.fixed(mean, measured.unit)
-            for step, mean in zip(steps, means, strict=True)
-        }
-        return Curve(name, _path(points), _path(band), points, shown)
-
-    return Drawing(
-        metric=metric,
-        unit=measured.unit,
-        direction=measured.direction,
-        horizontal=tuple(Tick(across(tick), numbers.short(tick)) for tick in horizontal),
-        vertical=tuple(Tick(down(tick), numbers.short(tick)) for tick in vertical),
-        curves=tuple(curve(name, *points) for name, points in found.items()),
-        levels=tuple(
-            Level(name, numbers.fixed(value, measured.unit), down(value))
-            for name, value in heights.items()
-        ),
-        steps=tuple(steps),
-    )
+    return heights
 
 
 def _name(setting: seeds.Setting) -> str:

@@ -24,21 +24,32 @@ def short(value: float) -> str:
     return f"{value:,.6g}".replace("-", _MINUS)
 
 
-def spread(measured: MetricValue) -> str:
-    """Returns the interval of one run's metric, or its standard error; empty if it has none."""
+def spread(measured: MetricValue) -> tuple[str, ...]:
+    """Returns the interval of one run's metric, or its standard error; nothing without one."""
     if measured.interval is not None:
-        low, high = (fixed(end, measured.unit) for end in measured.interval)
-        return f"[{low}, {high}]"
+        return (_interval(measured.interval, measured.unit),)
     if measured.standard_error is not None:
-        return f"± {fixed(measured.standard_error, measured.unit)}"
-    return ""
+        return (f"± {fixed(measured.standard_error, measured.unit)}",)
+    return ()
 
 
-def of_setting(setting: Setting, metric: str) -> tuple[str, str]:
-    """Returns value and spread of a metric: of the one run, or mean and deviation over seeds."""
+def of_setting(setting: Setting, metric: str) -> tuple[str, tuple[str, ...]]:
+    """Returns value and spread of a metric: of the one run, or of the mean over seeds.
+
+    The second is some lines; over seeds the interval, the deviation, and the best.
+    """
     measured = setting.first.metrics[metric]
     summary = setting.summary(metric)
     value = fixed(summary.mean, measured.unit)
-    if summary.deviation is None:
+    if summary.deviation is None or summary.interval is None:
         return value, spread(measured)
-    return value, f"± {fixed(summary.deviation, measured.unit)} over {summary.num_seeds} seeds"
+    return value, (
+        _interval(summary.interval, measured.unit),
+        f"deviation {fixed(summary.deviation, measured.unit)}",
+        f"best {fixed(summary.best, measured.unit)} of {summary.num_seeds} seeds",
+    )
+
+
+def _interval(ends: tuple[float, float], unit: str) -> str:
+    low, high = (fixed(end, unit) for end in ends)
+    return f"[{low}, {high}]"

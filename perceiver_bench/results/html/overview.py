@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from perceiver_bench.results import comparable, seeds
 from perceiver_bench.results.groups import Group
 from perceiver_bench.results.html import numbers, task_tables
-from perceiver_bench.results.lines import reference_row
 from perceiver_bench.results.reported import ReportedRow
 
 
@@ -53,7 +52,7 @@ class Comparison:
     name: str
     chosen_from: int
     value: str
-    spread: str
+    spread: tuple[str, ...]
     published: ReportedRow
     difference: str
     standing: str
@@ -80,7 +79,7 @@ def comparisons(
         if compared := _of_group(task, group, by_reason[""]):
             return compared, ""
         reasons.append(next(filter(None, by_reason), "no published number of these metrics"))
-    return (), reasons[0]
+    return (), reasons[0] if reasons else "no record"
 
 
 def _of_group(task: str, group: Group, rows: Sequence[ReportedRow]) -> tuple[Comparison, ...]:
@@ -88,11 +87,10 @@ def _of_group(task: str, group: Group, rows: Sequence[ReportedRow]) -> tuple[Com
     metric = group.settings[0].first.main_metric
     ranked = [one for one in group.settings if metric in one.metrics] or group.settings[:1]
     setting = seeds.best(ranked)
-    references = {one: reference_row(setting.first, one, rows) for one in setting.metrics}
     return tuple(
         _comparison(task, group, setting, metric, row)
-        for metric, row in references.items()
-        if row is not None
+        for metric in setting.metrics
+        if (row := comparable.reference_row(setting.first, metric, rows))
     )
 
 
@@ -100,42 +98,48 @@ def _comparison(
     task: str, group: Group, setting: seeds.Setting, metric: str, row: ReportedRow
 ) -> Comparison:
     measured, summary = setting.first.metrics[metric], setting.summary(metric)
-    column = task_tables.Column(metric, measured.unit, measured.direction)
     value, spread = numbers.of_setting(setting, metric)
-    width = measured.standard_error if summary.deviation is None else summary.deviation
-    ends = measured.interval if summary.deviation is None else None
-    if ends is None and width is not None:
-        ends = summary.mean - width, summary.mean + width
-    sign = 1 if measured.direction == "higher" else -1
-    baselines = [run for run in group.baselines if metric in run.metrics]
-    best = max(baselines, key=lambda run: sign * run.metrics[metric].value, default=None)
+    baseline, height = _best_baseline(group, metric)
     difference = numbers.signed(summary.mean - row.value, measured.unit)
-    is_equal = not any(digit in difference for digit in "123456789")
     return Comparison(
         task=task,
-        column=column,
+        column=task_tables.Column(metric, measured.unit, measured.direction),
         name=seeds.preset_label(setting.first),
         chosen_from=len(group.settings),
         value=value,
         spread=spread,
         published=row,
         difference=difference,
-        standing="equal"
-        if is_equal
-        else "better"
-        if sign * (summary.mean - row.value) > 0
-        else "worse",
-        baseline=f"{best.baseline} {numbers.fixed(best.metrics[metric].value, measured.unit)}"
-        if best
-        else "",
-        bar=_bar(
-            measured.unit,
-            summary.mean,
-            row.value,
-            ends,
-            best.metrics[metric].value if best else None,
-        ),
+        standing=_standing(difference, summary.mean - row.value, measured.direction),
+        baseline=baseline,
+        bar=_bar(measured.unit, summary.mean, row.value, _ends(setting, metric), height),
     )
+
+
+def _best_baseline(group: Group, metric: str) -> tuple[str, float | None]:
+    """Returns the best baseline by a metric with its number in words, and the number."""
+    found = {run.baseline: run.metrics[metric] for run in group.baselines if metric in run.metrics}
+    if not found:
+        return "", None
+    choose = max if next(iter(found.values())).direction == "higher" else min
+    name, best = choose(found.items(), key=lambda one: one[1].value)
+    return f"{name} {numbers.fixed(best.value, best.unit)}", best.value
+
+
+def _standing(shown: str, difference: float, direction: str) -> str:
+    """Returns how ours stands to the published number; equal if no shown digit differs."""
+    if not any(digit in shown for digit in "123456789"):
+        return "equal"
+    return "better" if (difference > 0) == (direction == "higher") else "worse"
+
+
+def _ends(setting: seeds.Setting, metric: str) -> tuple[float, float] | None:
+    """Returns the ends of the interval, or of one standard error to both sides, if there are."""
+    measured, summary = setting.first.metrics[metric], setting.summary(metric)
+    found = summary.interval or measured.interval
+    if found is None and measured.standard_error is not None:
+        found = summary.mean - measured.standard_error, summary.mean + measured.standard_error
+    return found
 
 
 def _bar(

@@ -84,11 +84,10 @@ def write_html(
     Raises:
         UserError: if a file cannot be read or written, or is not what it should be.
     """
-    tasks = sorted({record.task for record in records})
     text = html(
         records,
         paper_rows,
-        galleries=pictures.galleries(results_dir, tasks),
+        galleries=pictures.galleries(results_dir),
         documents=speed.read(speed_dir) if speed_dir else (),
         averages=averages or {},
         made_up=made_up,
@@ -107,7 +106,7 @@ def html(
 ) -> str:
     """Returns the text of the page; the arguments are those of `write_html`, read."""
     compared, left_out, sections = [], [], []
-    for task in sorted({record.task for record in records}):
+    for task in sorted({record.task for record in records} | galleries.keys()):
         found = groups.groups(record for record in records if record.task == task)
         rows = paper_rows(task)
         of_task, why = overview.comparisons(task, found, rows, made_up=made_up)
@@ -123,6 +122,7 @@ def html(
             style=markupsafe.Markup(style),  # a file of this package
             style_digest=base64.b64encode(style_digest).decode(),
             records=records,
+            num_tasks=len({record.task for record in records}),
             dates=sorted({record.date_utc[:10] for record in records}),
             devices=sorted({record.device["kind"] for record in records}),
             compared=compared,
@@ -138,16 +138,6 @@ def html(
 def _section(
     task: str, found: Sequence[groups.Group], rows: Sequence[ReportedRow], made_up: bool
 ) -> _Section:
-    differing = [
-        words
-        for name, words in (
-            ("protocol", "protocol"),
-            ("task_version", "task version"),
-            ("split", "split"),
-            ("dataset_fingerprint", "data"),
-        )
-        if len({getattr(group, name) for group in found}) > 1
-    ]
     members = []
     for group in found:
         by_reason = comparable.apart(group, rows, made_up=made_up)
@@ -158,10 +148,10 @@ def _section(
                 drawing=curve_drawings.drawing(group, by_reason[""]),
                 partial=tuple(map(task_tables.partial_row, group.partial)),
                 partial_columns=task_tables.columns_of(group.partial),
-                origins=tuple(map(provenance.origin, [*comparable.runs(group), *group.partial])),
+                origins=tuple(map(provenance.origin, [*group.runs, *group.partial])),
             )
         )
-    return _Section(task, tuple(members), tuple(differing))
+    return _Section(task, tuple(members), tuple(groups.differing(found)))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from perceiver_bench.results import seeds
+from perceiver_bench.results import command, seeds
 from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 
@@ -48,6 +48,8 @@ def origin(run: Record) -> Origin:
         "written": run.date_utc,
         "protocol": f"{run.protocol}, task version {run.task_version}, split {run.split}",
         "partial": run.partial_reason,
+        "coverage": _coverage(run),
+        "command": command.as_text(run.command) if run.command else "",
         "commit": _commit(run.git),
         "overrides": " ".join(run.overrides) or "none",
         "started from": run.init or ("" if run.baseline else "random weights"),
@@ -59,7 +61,7 @@ def origin(run: Record) -> Origin:
         "configuration fingerprint": "" if run.baseline else run.config_fingerprint,
         "rows of examples": _named(run.examples or {}),
         "versions": _named(run.versions),
-        "device": _named(run.device),
+        "device": _named(_known(run.device)),
         "precision": _named(run.precision),
         "evaluation took": f"{run.wall_seconds:,.1f} s",
     }
@@ -91,6 +93,19 @@ def _commit(git: Mapping[str, Any] | None) -> str:
     if git is None:
         return "unknown: an installed package, or no repository"
     return git["commit"] + (", with changes that are not in it" if git["dirty"] else ", unchanged")
+
+
+def _coverage(run: Record) -> str:
+    """Returns how many examples were measured of how many, and how many the official set has."""
+    if run.coverage is None:
+        return ""
+    text = "{num_measured:,} of {num_examples:,} examples".format_map(run.coverage)
+    official = run.dataset.get("official_num_examples")
+    return f"{text}, officially {official:,}" if isinstance(official, int) else text
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _named(values: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from perceiver_bench.results import comparable, seeds
 from perceiver_bench.results.groups import Group
 from perceiver_bench.results.html import numbers
-from perceiver_bench.results.lines import reference_row
+from perceiver_bench.results.lines import place
 from perceiver_bench.results.record import Record
 from perceiver_bench.results.reported import ReportedRow
 
@@ -27,10 +27,13 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One number: `difference` is ours minus the published one, where they compare."""
+    """One number with its spread, some lines of text.
+
+    `difference` is ours minus the published one, where they compare.
+    """
 
     value: str
-    spread: str = ""
+    spread: tuple[str, ...] = ()
     difference: str = ""
 
 
@@ -110,15 +113,14 @@ def table(group: Group, by_reason: Mapping[str, Sequence[ReportedRow]]) -> Table
         by_reason: their task's published rows, as `comparable.apart` sorts them.
     """
     compared = by_reason[""]
-    runs = comparable.runs(group)
     references = {
         found
-        for run in runs
+        for run in group.runs
         if run.baseline is None
         for metric in run.metrics
-        if (found := reference_row(run, metric, compared))
+        if (found := comparable.reference_row(run, metric, compared))
     }
-    columns = _columns(runs, compared)
+    columns = _columns(group.runs, compared)
     blocks = [columns[:_FIRST_COLUMNS]]
     blocks += [
         columns[start : start + _MORE_COLUMNS]
@@ -163,7 +165,7 @@ def _setting(setting: seeds.Setting, compared: Sequence[ReportedRow]) -> Row:
     cells = {}
     for metric in setting.metrics:
         unit = setting.first.metrics[metric].unit
-        row = reference_row(setting.first, metric, compared)
+        row = comparable.reference_row(setting.first, metric, compared)
         mean = setting.summary(metric).mean
         difference = numbers.signed(mean - row.value, unit) if row else ""
         cells[metric] = Cell(*numbers.of_setting(setting, metric), difference)
@@ -185,21 +187,20 @@ def _published(rows: Iterable[ReportedRow], references: set[ReportedRow]) -> tup
     """Returns a row a published model and place, with all of its metrics."""
     found: dict[tuple[str, str, int], list[ReportedRow]] = {}
     for row in rows:
-        where = (row.source, row.table or row.page_or_section, row.split, row.protocol)
-        model, place, number = row.model, ", ".join(filter(None, where)), 0
+        model, where, number = row.model, place(row), 0
         # One place may have two numbers of one metric; both are shown.
-        while any(row.metric == other.metric for other in found.get((model, place, number), ())):
+        while any(row.metric == other.metric for other in found.get((model, where, number), ())):
             number += 1
-        found.setdefault((model, place, number), []).append(row)
+        found.setdefault((model, where, number), []).append(row)
     return tuple(
         Row(
             model,
-            place,
+            where,
             {row.metric: Cell(row.printed) for row in members},
             published=tuple(members),
             is_reference=any(row in references for row in members),
         )
-        for (model, place, _), members in found.items()
+        for (model, where, _), members in found.items()
     )
 
 
