@@ -52,6 +52,7 @@ class _Run:
     init: pathlib.Path | None
     seed: int
     results_dir: pathlib.Path
+    mesh: str | None
 
 
 def sweep(
@@ -240,6 +241,7 @@ def _trained(
             init=run.init,
             seed=run.seed,
             results_dir=run.results_dir,
+            mesh=run.mesh,
         )
     except loop.NotFinite as error:
         logging.warning("%s: %s", run.workdir, error)

@@ -19,7 +19,7 @@ from perceiver_bench import registry
 from perceiver_bench.data import pipeline
 from perceiver_bench.data.sources import MemorySource
 from perceiver_bench.errors import UserError
-from perceiver_bench.train import checkpoint, loop, sharding
+from perceiver_bench.train import checkpoint, loop, mesh
 from perceiver_bench.train.step import TrainState
 
 OPTIMIZER = optax.adam(0.1)
@@ -68,11 +68,11 @@ def toy_run(workdir, *, run_step=step, measure=None, higher_is_better=False, **c
         workdir=workdir,
         step=run_step,
         evaluate=measure or evaluate,
-        iterator=pipeline.training_batches(
+        batches=pipeline.training_batches(
             MemorySource(examples, {}), lambda example, _: example, 2, 0, num_steps=100
         ),
         schedule=lambda _: 0.1,
-        mesh=sharding.data_mesh(),
+        mesh=mesh.make(None, 0),
         extras={"tokenizer.model": b"\x00\xff"},
         metadata={"identity": IDENTITY, "preset": "tiny", "overrides": []},
         main_metric="score",
