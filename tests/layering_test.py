@@ -22,6 +22,7 @@ LAYERS = (
         "files",
         "npz",
         "memory",
+        "distributed",
         "pickles",
         "pickled_arrays",
         "",
