@@ -22,6 +22,7 @@ from perceiver_bench.commands.train import train
 TASK = "glue/sst2"
 NUM_TRAIN, NUM_DEV = 120, 51  # the last group of 8 in evaluation has 3
 STEPS = 12
+_OF_TIME = ("examples_per_second", "waited_for_data")
 # Every source of randomness is on, and every interval differs.
 CHANGES = (
     *("model.encoder.num_latents=4", "model.input.max_length=48", "data.max_length=48"),
@@ -168,6 +169,6 @@ def rows(workdir: pathlib.Path) -> list[dict]:
     """Returns the rows of a run's log without what depends on time."""
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
     return [
-        {name: value for name, value in json.loads(line).items() if name != "examples_per_second"}
+        {name: value for name, value in json.loads(line).items() if name not in _OF_TIME}
         for line in lines
     ]

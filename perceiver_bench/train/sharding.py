@@ -49,7 +49,7 @@ def partition(path: str, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
             which `tensor` does not divide the channels.
     """
     axes = next((axes for pattern, axes in _PATTERNS if pattern.search(path)), ())
-    if len(axes) > len(shape):
+    if not axes or len(axes) > len(shape):
         return PartitionSpec()
     # Before the dimensions that a rule names come those of stacked layers.
     names = [None] * (len(shape) - len(axes)) + list(axes)

@@ -101,14 +101,14 @@ def test_what_was_saved_comes_back_to_the_last_bit(saved):
 def data_files(folder):
     """The files that hold the values, and all of `params`: two stand for the other items."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    values = [path for path in found if path.parent.name in ("d", "data", "metadata")]
+    values = [path for path in found if path.parent.name in ("d", "metadata")]
     params = [path for path in found if path.is_relative_to(folder / "params")]
     marks = ("commit_success.txt", "_sharding")  # left by Orbax and read by nobody
     return [path for path in dict.fromkeys([*values, *params]) if path.name not in marks]
 
 
 def some_files(folder):
-    items = ("params", "data", "metadata")
+    items = ("params", "metadata")
     return [path for path in data_files(folder) if path.relative_to(folder).parts[0] in items]
 
 
@@ -141,16 +141,16 @@ def test_any_damaged_file_is_noticed(damage, choose, saved, tmp_path):
             message = str(copy)
             assert bits(restored) == bits(state), path
             assert losses == [0.1, 3.0]
-            assert iterator.get_state() == {"next_index": 24}  # six batches of four
+            assert iterator.position == 24  # six batches of four
         assert str(copy) in message
         assert "\n" not in message
         assert files(tmp_path) == before
         shutil.rmtree(copy)
-    items = {"params", "model_state", "optimizer", "rngs", "data", "metadata"}
-    assert noticed >= (items if choose is data_files else {"params", "data", "metadata"})
+    items = {"params", "model_state", "optimizer", "rngs", "metadata"}
+    assert noticed >= (items if choose is data_files else {"params", "metadata"})
 
 
-@pytest.mark.parametrize("item", ["params", "model_state", "optimizer", "rngs", "data"])
+@pytest.mark.parametrize("item", ["params", "model_state", "optimizer", "rngs"])
 def test_an_item_of_another_checkpoint_is_noticed(item, saved, tmp_path):
     """A file can be whole in itself and still not be what was saved."""
     iterator = batches()

@@ -30,6 +30,7 @@ def config(**changes):
     """Ten steps, a row every 4, an evaluation every 3, a checkpoint every 2."""
     run = registry.get("glue/sst2").presets["tiny"]
     intervals = {"steps": 10, "log_every": 4, "evaluate_every": 3, "checkpoint_every": 2}
+    intervals |= {"batch_size": 2}
     return dataclasses.replace(run, train=dataclasses.replace(run.train, **intervals | changes))
 
 
