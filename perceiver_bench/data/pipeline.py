@@ -64,6 +64,9 @@ class TrainingBatches:
         self._iterator = iterator
         self._num_local, self._num_together = num_local, num_together
 
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        return self
+
     def __next__(self) -> dict[str, np.ndarray]:
         return next(self._iterator)
 

@@ -76,7 +76,10 @@ class Fake:
     trained: list = dataclasses.field(default_factory=list)
     evaluated: list = dataclasses.field(default_factory=list)
 
-    def train(self, task_name, *, preset, changes, data_dir, workdir, init, seed, results_dir):
+    def train(
+        self, task_name, *, preset, changes, data_dir, workdir, init, seed, results_dir, mesh=None
+    ):
+        assert mesh is None
         assert data_dir.is_dir()
         self.trained.append(workdir)
         if len(self.trained) == self.stop_at:

@@ -145,10 +145,10 @@ def test_training_batches_go_on_where_they_stopped_with_the_same_random_changes(
     first = pipeline.training_batches(crops, prepare, 4, seed=1, num_steps=100)
     for _ in range(3):
         next(first)
-    state = first.get_state()
+    state = first.position
     due = [next(first) for _ in range(3)]
     second = pipeline.training_batches(crops, prepare, 4, seed=1, num_steps=100)
-    second.set_state(state)
+    second.move_to(state)
     for batch in due:
         again = next(second)
         assert all(np.array_equal(batch[name], again[name]) for name in batch)

@@ -83,10 +83,10 @@ def test_the_order_is_the_seeds_and_another_in_every_pass():
 def test_a_new_iterator_goes_on_where_the_old_one_stood(taken):
     old = pipeline.training_batches(source(30), prepare, 4, 0, num_steps=100)
     labels(old, taken)
-    state = json.loads(json.dumps(old.get_state()))
+    state = json.loads(json.dumps(old.position))
     new = pipeline.training_batches(source(30), prepare, 4, 0, num_steps=100)
     labels(new, 3)
-    new.set_state(state)
+    new.move_to(state)
     assert labels(new, 12) == labels(old, 12)
 
 
@@ -101,9 +101,9 @@ def test_a_mixed_batch_is_made_of_twice_as_many_examples_and_goes_on_where_it_st
     for batch in labels(plain, 5):
         due = [batch[place] + 100 * batch[4 + place] for place in range(4)]
         assert next(old)["label"].tolist() == due
-    state = json.loads(json.dumps(old.get_state()))
+    state = json.loads(json.dumps(old.position))
     new = pipeline.training_batches(source(30), prepare, 4, 0, 100, sum_of_pairs)
-    new.set_state(state)
+    new.move_to(state)
     assert labels(new, 12) == labels(old, 12)
 
 
@@ -117,7 +117,7 @@ def test_what_training_changes_at_random_is_the_seeds_and_another_in_every_pass(
         for _ in range(skipped):
             next(old)
         iterator = pipeline.training_batches(source(6), noisy, 3, seed, num_steps=100)
-        iterator.set_state(json.loads(json.dumps(old.get_state())))
+        iterator.move_to(json.loads(json.dumps(old.position)))
         return np.concatenate([next(iterator)["noise"] for _ in range(4)])
 
     first = noise(3)

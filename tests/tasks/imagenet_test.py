@@ -89,8 +89,8 @@ def batches(config, size, num=1, state=None):
     prepare = common.preprocess(10, config, {})
     iterator = pipeline.training_batches(source, prepare, size, 0, 10, common.mix(config))
     if state is not None:
-        iterator.set_state(json.loads(json.dumps(state)))
-    return [next(iterator) for _ in range(num)], iterator.get_state()
+        iterator.move_to(json.loads(json.dumps(state)))
+    return [next(iterator) for _ in range(num)], iterator.position
 
 
 def test_a_training_batch_is_mixed_of_twice_as_many_images():
