@@ -38,8 +38,8 @@ def apart(
         elif is_other:
             name = row.protocol or "not named"
             reason = (
-                f"another protocol, {name}; these runs are of {group.protocol}, which means other data,"
-                " another simulator or other rules"
+                f"another protocol, {name}; these runs are of {group.protocol}, which means other"
+                " data, another simulator or other rules"
             )
         elif any(_is_of_another_scale(row, run) for run in group.runs):
             reason = f"another unit or direction of {row.metric}"

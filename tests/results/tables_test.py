@@ -309,7 +309,7 @@ def test_rows_of_other_protocols_are_shown_and_not_compared_with(make):
     assert published[0][0] == "Model, best [arXiv:1, Table 14, dev, real/best]"
     assert published[2][0] == "Model, other [arXiv:1, Table 14, dev]"
     for name in ("real/best", "real/last", "not named"):
-        assert f"another protocol, {name}; these runs are of toy/last.\n" in text
+        assert f"another protocol, {name}; these runs are of toy/last, which" in text
     assert "Paper and difference" not in text
     found = list(csv.DictReader(io.StringIO(tables.tables_csv([one], lambda _: _BY_PROTOCOL))))
     protocols = [line["protocol"] for line in found]
